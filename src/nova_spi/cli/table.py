@@ -1,0 +1,25 @@
+"""The table of commands: what ``nova-spi --help`` shows without importing any of them."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command: the module that holds it, and its line of help."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    name: Entry(f"nova_spi.cli.commands.{name.replace('-', '_')}", text)
+    for name, text in (
+        ("create", "Create a project from a domain's template."),
+        ("validate", "Check a manifest or a whole project, and fix what can be fixed."),
+        ("schema", "Print a command's interface as JSON Schema, OpenAPI or a tool definition."),
+        ("run", "Run a model once."),
+        ("test", "Run the manifest's test cases, or one run with inputs of your own."),
+        ("doctor", "Say what works on this machine, and how to mend the rest."),
+        ("help", "Show help for a command; --verbose adds examples."),
+    )
+}
+"""In the order of a first session."""
