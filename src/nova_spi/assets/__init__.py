@@ -1,0 +1,1 @@
+"""Remote weights and data: fetched once, resumed after a break, verified, kept by their content."""
