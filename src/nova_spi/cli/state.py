@@ -78,7 +78,9 @@ def output_format(*more: str) -> Callable[[Function], Function]:
     )
 
 
-def command(name: str, *, formats: tuple[str, ...] = (), **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+def command(
+    name: str, *, formats: tuple[str, ...] = (), **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Makes a click command that takes the global options and `State` as its first argument.
 
     Args:
@@ -88,15 +90,13 @@ def command(name: str, *, formats: tuple[str, ...] = (), **settings: Any) -> Cal
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        @click.pass_obj
         @functools.wraps(function)
-        def call(state: State, *args: Any, **options: Any) -> Any:
-            return function(state, *args, **options)
+        def call(*args: Any, **options: Any) -> Any:
+            return function(click.get_current_context().ensure_object(State), *args, **options)
 
         wrapped = global_options(output_format(*formats)(call))
-        made: click.Command = click.command(
+        return click.command(
             name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, **settings
         )(wrapped)
-        return made
 
     return decorate

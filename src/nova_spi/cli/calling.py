@@ -1,0 +1,74 @@
+"""What run and test share: a project, the chosen command, its inputs and the engine, ready for an execution."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nova_spi.cli.inputs import Words, gather, read_secrets
+from nova_spi.cli.showing import Showing
+from nova_spi.cli.state import State
+
+if TYPE_CHECKING:
+    from nova_spi.engines.port import Engine
+    from nova_spi.execution.records import ExecutionResult
+    from nova_spi.project.folder import Folder
+    from nova_spi.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A project and where it runs."""
+
+    folder: "Folder"
+    settings: "Settings"
+    engine: "Engine"
+
+    @classmethod
+    def open(cls, path: Path, engine: str | None) -> "Place":
+        """Opens the project at ``path``; ``engine`` is the option's value, None takes the settings'."""
+        from nova_spi.engines.select import select
+        from nova_spi.project.folder import open_folder
+        from nova_spi.settings import Settings
+
+        folder = open_folder(path)
+        settings = Settings.load(folder.root, engine=engine)
+        return cls(folder, settings, select(settings.engine, settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One execution to make."""
+
+    place: Place
+    command: str
+    inputs: dict[str, Any]
+    secrets: dict[str, str]
+
+    @classmethod
+    def make(cls, place: Place, command: str | None, words: Words) -> "Call":
+        """Reads the words of the command line against the interface of ``command``."""
+        from nova_spi.interface.compiled import compile_interface
+
+        chosen = compile_interface(place.folder.manifest).command(command)
+        files = frozenset(parameter.name for parameter in chosen.inputs if parameter.type == "file")
+        return cls(place, chosen.name, gather(words, files), read_secrets(words.secrets))
+
+    def execute(
+        self, state: State, *, output: Path, timeout: float | None = None, keep: bool = False
+    ) -> "ExecutionResult":
+        """Runs it, showing progress."""
+        from nova_spi.execution.run import execute
+
+        with Showing(state) as progress:
+            return execute(
+                self.place.folder,
+                command=self.command,
+                inputs=self.inputs,
+                secrets=self.secrets,
+                timeout=timeout,
+                engine=self.place.engine,
+                settings=self.place.settings,
+                progress=progress,
+                output=output,
+                keep=keep,
+            )

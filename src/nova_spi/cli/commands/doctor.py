@@ -1,0 +1,42 @@
+"""``nova-spi doctor``: what works on this machine, every setting and its origin."""
+
+import sys
+from pathlib import Path
+
+from nova_spi.cli import style
+from nova_spi.cli.state import State
+from nova_spi.cli.state import command as spi_command
+
+EXAMPLES = ("nova-spi doctor", "nova-spi doctor --output-format json")
+
+
+@spi_command("doctor", short_help="Say what works on this machine, and how to mend the rest.")
+def command(state: State) -> int:
+    """Say what works on this machine, and how to mend the rest.
+
+    Exit status 1 where something must be mended; an optional part that is missing is no failure.
+    """
+    from nova_spi.checks.machine.examining import describe, examine
+    from nova_spi.settings import Settings
+
+    settings = Settings.load(Path.cwd())
+    findings = list(examine(settings))
+    ok = all(finding.state != "problem" for finding in findings)
+    if state.machine:
+        checks = [finding.to_dict() for finding in findings]
+        style.print_json({"ok": ok, "checks": checks, "settings": describe(settings)})
+        return 0 if ok else 1
+    paint = style.Paint(sys.stdout)
+    signs = {"ok": paint.green("✓"), "missing": paint.yellow("-"), "off": paint.dim("-"), "problem": paint.red("✗")}
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        if state.silent and finding.state != "problem":
+            continue
+        style.say(f"{signs[finding.state]} {finding.name:<{width}}  {finding.detail}")
+        if finding.mend:
+            style.say(f"  {'':<{width}}  mend: {paint.bold(finding.mend)}")
+    if not state.silent:
+        style.say("\nSettings:")
+        for setting in describe(settings):
+            style.say(f"  {setting['name']:<12} {setting['value'] or '(not set)'}  {paint.dim(setting['from'])}")
+    return 0 if ok else 1

@@ -1,0 +1,45 @@
+"""``nova-spi run``: one execution of a local model."""
+
+from pathlib import Path
+
+import click
+
+from nova_spi.cli import results
+from nova_spi.cli.calling import Call, Place
+from nova_spi.cli.inputs import Words, engine_options, input_options
+from nova_spi.cli.state import State
+from nova_spi.cli.state import command as spi_command
+
+EXAMPLES = (
+    'nova-spi run --input prompt="Hello, world!"',
+    "nova-spi run --input picture=photo.png --input min_confidence=0.7 --output results",
+    "nova-spi run my-model --command batch --input-file inputs.json --timeout 60",
+)
+
+
+@spi_command("run", short_help="Run a model once.")
+@click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
+@click.option("--command", "command_name", help="The command. [default: the default command]")
+@input_options
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("outputs"),
+    show_default=True,
+    help="Receives output.json and the output files.",
+)
+@engine_options
+def command(
+    state: State,
+    path: Path,
+    command_name: str | None,
+    words: Words,
+    output: Path,
+    engine: str | None,
+    timeout: float | None,
+) -> int:
+    """Run the model of the project PATH once (default: the current folder)."""
+    call = Call.make(Place.open(path, engine), command_name, words)
+    result = call.execute(state, output=output, timeout=timeout)
+    results.show(result, state, f"{call.place.folder.manifest.model.name}: {call.command} succeeded")
+    return result.error.exit_status if result.error else 0

@@ -1,0 +1,138 @@
+"""``nova-spi test``: the manifest's cases, or one run with inputs of one's own."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nova_spi.cli import failures, results, style
+from nova_spi.cli.calling import Call, Place
+from nova_spi.cli.inputs import Words, engine_options, input_options, read_secrets
+from nova_spi.cli.showing import Showing
+from nova_spi.cli.state import State
+from nova_spi.cli.state import command as spi_command
+from nova_spi.errors import UsageError
+
+if TYPE_CHECKING:
+    from nova_spi.checks.testing.cases import TestReport
+
+EXAMPLES = (
+    "nova-spi test",
+    "nova-spi test --case printed_sign --debug",
+    'nova-spi test --input prompt="Hello, world!"',
+    'nova-spi test --interactive --input prompt="Hello, world!"',
+)
+
+
+@spi_command("test", short_help="Run the manifest's test cases, or one run with inputs of your own.")
+@click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
+@click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case (repeatable).")
+@click.option("--command", "command_name", help="For --input: the command. [default: the default command]")
+@input_options
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("test_outputs"),
+    show_default=True,
+    help="A folder a case: output.json, the output files, log and record.",
+)
+@engine_options
+@click.option("--debug", is_flag=True, help="As -vv; the run's folder is kept and named.")
+@click.option("--interactive", is_flag=True, help="Stage the inputs, then open a shell in the model's environment.")
+def command(
+    state: State,
+    path: Path,
+    cases: tuple[str, ...],
+    command_name: str | None,
+    words: Words,
+    output: Path,
+    engine: str | None,
+    timeout: float | None,
+    debug: bool,
+    interactive: bool,
+) -> int:
+    """Run the test cases of the project PATH (default: the current folder).
+
+    With --input or --input-file: one run without expectations.
+    """
+    if debug:
+        state.verbosity = 2
+    if cases and (words.given or interactive):
+        raise UsageError("--case and --input do not go together.", mend="nova-spi test --case NAME")
+    place = Place.open(path, engine)
+    if interactive:
+        return _interact(Call.make(place, command_name, words), state)
+    if words.given or command_name is not None:
+        call = Call.make(place, command_name, words)
+        result = call.execute(state, output=output, timeout=timeout, keep=debug)
+        results.show(result, state, "Test passed")
+        return result.error.exit_status if result.error else 0
+    if timeout is not None:
+        raise UsageError("--timeout belongs to a run with --input.", why="A case has max_seconds, a command its own.")
+    return _run_cases(place, cases, read_secrets(words.secrets), output, debug, state)
+
+
+def _run_cases(
+    place: Place, cases: tuple[str, ...], secrets: dict[str, str], output: Path, keep: bool, state: State
+) -> int:
+    from nova_spi.checks.testing.cases import run_cases
+
+    with Showing(state) as progress:
+        report = run_cases(
+            place.folder,
+            names=cases,
+            secrets=secrets,
+            engine=place.engine,
+            settings=place.settings,
+            output=output,
+            progress=progress,
+            keep=keep,
+        )
+    _show(report, state)
+    return 0 if report.ok else 1
+
+
+def _show(report: "TestReport", state: State) -> None:
+    if state.machine:
+        style.print_json(report.to_dict())
+        return
+    if state.silent and report.ok:
+        return
+    paint = style.Paint(sys.stdout)
+    for case in report.cases:
+        mark = paint.green("✓ Passed") if case.status == "passed" else paint.red(f"✗ {case.status.capitalize()}")
+        style.say(f"- {case.name}: {mark} ({case.seconds:.2f} s)")
+        for finding in case.findings:
+            style.say(f"    {finding}")
+        if case.execution is not None and case.execution.error is not None and case.status != "passed":
+            failures.print_error(case.execution.error.to_dict())
+        if case.status != "passed" and case.execution is not None:
+            style.say(paint.dim(f"    evidence: {case.execution.folder}"))
+    passed = sum(case.status == "passed" for case in report.cases)
+    if not report.cases:
+        style.say("ℹ The manifest has no test cases: nothing was tested.")  # noqa: RUF001 - the documented sign
+    else:
+        style.say(f"{passed} of {len(report.cases)} cases passed")
+
+
+def _interact(call: Call, state: State) -> int:
+    """A shell in the model's environment with the inputs staged; only on a terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "--interactive needs a terminal.",
+            why="It opens a shell; here standard input or output is a pipe or a file.",
+            mend='nova-spi test --input prompt="Hello, world!"',
+        )
+    from nova_spi.execution.interactive import open_shell
+
+    with Showing(state) as progress:
+        return open_shell(
+            call.place.folder,
+            command=call.command,
+            inputs=call.inputs,
+            secrets=call.secrets,
+            engine=call.place.engine,
+            settings=call.place.settings,
+            progress=progress,
+        )
