@@ -1,0 +1,32 @@
+import os
+from pathlib import Path
+
+import pytest
+
+KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "COVERAGE_")
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory) -> Path:
+    """One cache of model environments for the whole session: making them is what costs."""
+    base = os.environ.get("NOVA_SPI_TEST_CACHE")
+    return Path(base) if base else tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def isolated_environment(tmp_path, shared_cache) -> dict[str, str]:
+    """An environment for a program of ours: the user's own settings, cache and home stay out of it."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    config = Path.home() / ".config" / "pip"
+    if config.is_dir():  # where a machine reaches its package index only by the user's pip configuration
+        (home / ".config").mkdir(exist_ok=True)
+        (home / ".config" / "pip").symlink_to(config)
+    return kept | {
+        "HOME": str(home),
+        "NOVA_SPI_CACHE_DIR": str(shared_cache),
+        "NOVA_SPI_DATA_DIR": str(tmp_path / "data"),
+        "NO_COLOR": "1",
+        "PYTHONWARNINGS": "error",
+    }

@@ -1,0 +1,74 @@
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPEC = importlib.util.spec_from_file_location("pages", Path(__file__).with_name("pages.py"))
+pages = importlib.util.module_from_spec(SPEC)
+sys.modules["pages"] = pages
+SPEC.loader.exec_module(pages)
+
+ROOT = pages.ROOT
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ALLOWED_PROGRAMS = {"nova-spi", "cd", "cat", "ls", "python"}
+
+
+def run_step(step, folder: Path, environment: dict[str, str]) -> tuple[Path, subprocess.CompletedProcess | None]:
+    if step.title:
+        target = folder / step.title
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(step.command, "utf-8")
+        return folder, None
+    if step.kind == "python":
+        words = [sys.executable, "-c", step.command]
+    else:
+        words = shlex.split(step.command)
+        assert words[0] in ALLOWED_PROGRAMS, f"line {step.line}: {words[0]} is no program that the pages may use"
+        if words[0] == "cd":
+            return folder / words[1], None
+        if words[0] == "python":
+            words[0] = sys.executable
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    return folder, done
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_a_page_works_when_pasted(path, tmp_path, isolated_environment):
+    page = pages.read_page(path)
+    folder = tmp_path
+    environment = isolated_environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for name in ("examples", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for step in page.steps:
+        folder, done = run_step(step, folder, environment)
+        if done is None:
+            continue
+        output = done.stdout + done.stderr
+        place = f"{page.name}:{step.line}: {step.command.splitlines()[0]}\n{output}"
+        assert done.returncode == step.status, place
+        assert "Traceback" not in done.stderr, place
+        missing = pages.appears_in_order(step.shown, done.stdout + "\n" + done.stderr)
+        assert missing is None, f"{missing!r} does not come in\n{place}"
+
+
+def test_a_block_that_is_not_run_says_why():
+    for path in PAGES:
+        assert all(len(reason) > 15 for reason in pages.unrun(path)), path
+
+
+def test_every_command_has_a_page_in_the_reference():
+    from nova_spi.cli.table import COMMANDS
+
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert [name for name in COMMANDS if f"## {name}" not in text] == []
+
+
+def test_every_setting_is_documented():
+    from nova_spi.settings import SETTINGS
+
+    text = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert [name for name in SETTINGS if f"`{name}`" not in text] == []
