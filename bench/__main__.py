@@ -1,4 +1,7 @@
-"""`python -m bench`: every figure, as a table and as bench/results/latest.json; exit status 1 where a promise is broken."""
+"""`python -m bench`: every figure, as a table and as bench/results/latest.json.
+
+Exit status 1 where a promise is broken.
+"""
 
 import json
 import sys

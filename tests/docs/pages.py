@@ -1,7 +1,7 @@
 """The pages' code blocks, as steps that a test can run.
 
-A ``console`` block holds commands after ``$ `` and, below each, lines of its output. A shown line must appear in the real
-output, in order; ``...`` in it stands for anything. A comment before the block changes how it is run:
+A ``console`` block holds commands after ``$ `` and, below each, lines of its output. A shown line must appear in the
+real output, in order; ``...`` in it stands for anything. A comment before the block changes how it is run:
 ``<!-- exit: 1 -->`` expects that status, ``<!-- not run: REASON -->`` leaves the block out. A ``python`` block is a
 program; a ``yaml`` or ``text`` block with ``title="FILE"`` is written to that file.
 """
