@@ -1,0 +1,61 @@
+"""Licences as SPDX expressions, e.g. ``Apache-2.0 OR LicenseRef-Ours``.
+
+Source of the syntax: SPDX specification 2.3, annex D. The list of identifiers is that of license-expression.
+"""
+
+import re
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+_WORD = re.compile(r"[^\s()]+")
+_OWN = re.compile(r"^(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+$")
+# Loading the whole list takes 50 ms; these few, which most manifests name, need no list.
+_PLAIN = frozenset(
+    "Apache-2.0|MIT|BSD-2-Clause|BSD-3-Clause|MPL-2.0|ISC|Zlib|Unlicense|CC0-1.0|CC-BY-4.0|CC-BY-SA-4.0|"
+    "GPL-2.0-only|GPL-2.0-or-later|GPL-3.0-only|GPL-3.0-or-later|LGPL-3.0-or-later|AGPL-3.0-only".split("|")
+)
+_LONGEST = 1000
+
+
+@lru_cache(maxsize=256)
+def license_problem(expression: str) -> str | None:
+    """Why ``expression`` is no SPDX expression, or None where it is one."""
+    if expression in _PLAIN or _OWN.match(expression):
+        return None
+    if len(expression) > _LONGEST:
+        return f"is longer than {_LONGEST} characters"
+    from license_expression import ExpressionError, ExpressionParseError, get_spdx_licensing
+
+    # Names of one's own are not on any list; an identifier that is stands in for them while the rest is checked.
+    known = _WORD.sub(lambda word: "MIT" if _OWN.match(word[0]) else word[0], expression)
+    try:
+        found = get_spdx_licensing().validate(known)
+    except (ExpressionError, ExpressionParseError, ValueError, AttributeError, TypeError, IndexError):
+        return "is not an SPDX expression"  # the library's parser gives up on some texts with errors of its own making
+    if not found.errors:
+        return None
+    unknown = [symbol for symbol in found.invalid_symbols if symbol]
+    return f"names {', '.join(unknown)}, which SPDX does not list" if unknown else "is not an SPDX expression"
+
+
+def _checked(expression: str) -> str:
+    problem = license_problem(expression)
+    if problem:
+        raise PydanticCustomError(
+            "SPI-M240",
+            "{shown} {problem}",
+            {
+                "shown": repr(expression[:80]),
+                "problem": problem,
+                "mend": "write an identifier of spdx.org/licenses such as Apache-2.0, "
+                "or LicenseRef-NAME for a licence of your own",
+            },
+        )
+    return expression
+
+
+License = Annotated[str, Field(min_length=1), AfterValidator(_checked)]
+"""An SPDX licence expression."""
