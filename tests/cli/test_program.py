@@ -1,0 +1,115 @@
+import importlib
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+
+from nova_spi.cli.main import run
+from nova_spi.cli.state import State
+from nova_spi.cli.table import COMMANDS
+
+HEAVY = {"pydantic", "ruamel", "httpx", "rich", "jsonschema", "docker", "PIL", "av", "jinja2", "psutil", "puremagic"}
+
+
+def call(*words):
+    return run(list(words), State())
+
+
+def test_help_lists_every_command_and_exits_with_zero(capsys):
+    assert call("--help") == 0
+    shown = capsys.readouterr().out
+    assert [name for name in COMMANDS if f"  {name} " not in shown] == []
+
+
+def test_help_loads_click_and_the_table_of_commands_and_nothing_else():
+    program = (
+        "import sys\nfrom nova_spi.cli.main import run\nfrom nova_spi.cli.state import State\n"
+        "run(['--help'], State())\nprint(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+        "print([name for name in sys.modules if name.startswith('nova_spi.cli.commands')], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    modules, commands = done.stderr.strip().splitlines()
+    assert set(json.loads(modules.replace("'", '"'))) & HEAVY == set()
+    assert commands == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_what_the_command_says(name):
+    module = importlib.import_module(COMMANDS[name].module)
+    assert isinstance(module.command, click.Command)
+    assert module.command.name == name
+    assert all(example.startswith(f"nova-spi {name}") for example in module.EXAMPLES)
+    assert module.EXAMPLES
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_help_and_the_global_options(name, capsys):
+    for flag in ("--help", "-h"):
+        assert call(name, flag) == 0
+        shown = capsys.readouterr().out
+        assert all(option in shown for option in ("--verbose", "--very-verbose", "--silent", "--output-format"))
+
+
+def test_version_is_one_line(capsys):
+    assert call("--version") == 0
+    assert capsys.readouterr().out.startswith("nova-spi 0.")
+
+
+def test_an_unknown_command_is_wrong_use_with_a_did_you_mean(capsys):
+    assert call("valdate") == 2
+    assert "Did you mean 'validate'?" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_wrong_use(capsys):
+    assert call("validate", "--sctrict") == 2
+    assert "--strict" in capsys.readouterr().err
+
+
+def test_global_options_stand_before_or_after_the_command(tmp_path, capsys):
+    for words in (["-s", "validate", str(tmp_path)], ["validate", str(tmp_path), "-s"]):
+        state = State()
+        assert run(words, state) == 2
+        assert state.silent
+    capsys.readouterr()
+
+
+def test_errors_are_one_json_object_where_a_program_reads(tmp_path, capsys):
+    assert call("validate", str(tmp_path / "nowhere"), "--output-format", "json") == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is False
+    assert told["error"]["code"] == "manifest.unreadable"
+    assert told["error"]["mend"]
+
+
+def test_no_traceback_without_very_verbose_and_one_with_it(tmp_path, capsys):
+    assert call("validate", str(tmp_path / "nowhere")) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert call("-vv", "validate", str(tmp_path / "nowhere")) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    program = f"{sys.executable} -m nova_spi help --verbose | head -n 1"
+    done = subprocess.run(["sh", "-c", program], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("Usage")
+
+
+def test_colours_are_off_for_a_pipe_and_for_no_color():
+    done = subprocess.run([sys.executable, "-m", "nova_spi", "nope"], capture_output=True, text=True)
+    assert "\x1b[" not in done.stderr
+
+
+def test_output_that_the_encoding_cannot_show_is_replaced(tmp_path):
+    environment = {"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "nova_spi", "nope"], capture_output=True, env=environment)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_help_with_verbose_shows_examples(capsys):
+    assert call("help", "validate", "--verbose") == 0
+    assert "nova-spi validate --fix" in capsys.readouterr().out
+    assert call("help", "nope") == 2
