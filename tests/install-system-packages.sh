@@ -1,2 +1,31 @@
 #!/bin/sh
-exit 0
+# Installs the Debian packages that the tests use: speech (flite). Only where it can, and quietly; without
+# them the tests that need them skip, so nothing here fails a build.
+set -u
+
+missing=""
+for need in flite:flite; do
+    command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
+done
+[ -n "$missing" ] || exit 0
+
+skipped() {
+    echo "$1; tests that need these Debian packages will be skipped:$missing" >&2
+    exit 0
+}
+
+command -v apt-get >/dev/null 2>&1 || skipped "apt-get is not here"
+[ "$(id -u)" = 0 ] || skipped "only root can install system packages"
+
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+# An image without package lists needs them first; one with fresh lists does not.
+# shellcheck disable=SC2086 # one word a package
+if apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1 ||
+    { apt-get update -qq >"$log" 2>&1 && apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1; }; then
+    rm -f "$log"
+else
+    tail -3 "$log" >&2
+    rm -f "$log"
+    skipped "apt-get could not install them"
+fi
