@@ -14,7 +14,7 @@ from nova_spi.errors import ProjectError
 from nova_spi.project.ignoring import IGNORE_FILE, IgnoreRules
 from nova_spi.project.snapshot import Snapshot
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_FILES", "ProjectFile", "Snapshot", "project_files"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_FILES", "ProjectFile", "Snapshot", "links_that_leave", "project_files"]
 
 MAX_FILES = 100_000
 MAX_BYTES = 1 << 40
@@ -71,16 +71,39 @@ def project_files(root: Path, *, max_files: int = MAX_FILES, max_bytes: int = MA
         stack.extend(reversed(folders))
 
 
+def links_that_leave(root: Path, *, max_entries: int = MAX_FILES) -> Iterator[str]:
+    """The links of the project that lead out of it or nowhere, as relative paths; ignored ones are left out.
+
+    Raises:
+        ProjectError: A folder cannot be read, or there are more files and folders than ``max_entries``.
+    """
+    rules = IgnoreRules.of(root)
+    real_root = os.path.realpath(root)
+    stack: list[tuple[str, tuple[str, ...]]] = [(str(root), ())]
+    count = 0
+    while stack:
+        path, parents = stack.pop()
+        for entry in _listed(path):
+            parts = (*parents, entry.name)
+            count += 1
+            if count > max_entries:
+                raise _too_much(root, max_entries, MAX_BYTES)
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if rules.ignores(parts, folder=is_folder):
+                continue
+            if is_folder:
+                stack.append((entry.path, parts))
+            elif entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                if not _inside(real, real_root) or not Path(real).exists():
+                    yield "/".join(parts)
+
+
 def _entries(
     folder: _Folder, rules: IgnoreRules, real_root: str
 ) -> Iterator[tuple["os.DirEntry[str]", tuple[str, ...], "os.stat_result | _Folder"]]:
     """What is not ignored in one folder, by name: a regular file with its status, or a folder to go on with."""
-    try:
-        with os.scandir(folder.path) as found:
-            listed = sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        raise ProjectError(f"{folder.path} cannot be read.", why=error.strerror or str(error)) from error
-    for entry in listed:
+    for entry in _listed(folder.path):
         parts = (*folder.parts, entry.name)
         target = _target(entry, real_root)
         if target is None:
@@ -98,6 +121,14 @@ def _entries(
         if len(parts) > MAX_DEPTH:
             raise ProjectError(f"{entry.path} is more than {MAX_DEPTH} folders deep.", mend=_mend())
         yield entry, parts, _Folder(entry.path, parts, (*folder.chain, real))
+
+
+def _listed(path: str) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(path) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be read.", why=error.strerror or str(error)) from error
 
 
 def _target(entry: "os.DirEntry[str]", real_root: str) -> os.stat_result | None:
