@@ -149,7 +149,7 @@ class Download:
                 self._bounded(opened.total, opened.offset)
             if opened.offset == 0:
                 self._partial.start_over(opened.validators)
-            elif opened.validators and self._partial.validators and opened.validators != self._partial.validators:
+            elif opened.validators.strong not in ("", self._partial.validators.strong):
                 self._partial.start_over(Validators())
                 raise Interrupted("the content changed in between")
             running = self._partial.digest()

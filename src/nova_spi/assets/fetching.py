@@ -145,7 +145,7 @@ class _Fetching:
         if scheme in LATER:
             raise AssetUnavailable(
                 f"Asset {name!r}: {scheme}: URIs are not read yet; that comes with a later release.",
-                mend="Until then name the file by its https: address, or put it into the project and name it file:PATH.",
+                mend="Until then name the file by its https: address, or put it into the project as file:PATH.",
             )
         if scheme != "https" and not (scheme == "http" and transport.allow_loopback_http):
             raise AssetUnavailable(f"Asset {name!r}: {shown(self._asset.uri)} is neither an https: nor a file: URI.")
@@ -245,7 +245,7 @@ class _Fetching:
         if self._expected.sha256 not in (None, digest) or self._expected.size_bytes not in (None, size):
             rmtree(fresh, ignore_errors=True)
             raise AssetUnavailable(
-                f"Asset {self._asset.name!r} is not what the manifest says: its sha256 is {digest}, its size {size} bytes.",
+                f"Asset {self._asset.name!r} is not what the manifest says: its sha256 is {digest}, its size {size}.",
                 why="The digest of a folder is that of its sorted listing, as sha256sum prints it.",
                 mend="If the folder changed on purpose, write these.",
             )

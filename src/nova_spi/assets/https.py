@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import httpx
 
-from nova_spi.assets.source import CHUNK, Interrupted, Opened, Transport, Validators
+from nova_spi.assets.source import Interrupted, Opened, Transport, Validators
 from nova_spi.assets.uri import shown
 from nova_spi.errors import AssetUnavailable
 from nova_spi.version import __version__
@@ -162,7 +162,7 @@ def _headers(offset: int, resume_if: Validators, unless: Validators) -> dict[str
 def _chunks(response: httpx.Response) -> Iterator[bytes]:
     """The bytes as they came; a body that ends too early is an interruption."""
     try:
-        yield from response.iter_raw(CHUNK)
+        yield from response.iter_raw()  # as it comes: what a break leaves in a buffer would be lost
     except httpx.TransportError as error:
         raise Interrupted(_why(error)) from error
 
