@@ -19,10 +19,12 @@ command -v apt-get >/dev/null 2>&1 || skipped "apt-get is not here"
 
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
+install() {
+    # shellcheck disable=SC2086 # one word a package
+    timeout 300 apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=60 $missing >"$log" 2>&1
+}
 # An image without package lists needs them first; one with fresh lists does not.
-# shellcheck disable=SC2086 # one word a package
-if apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1 ||
-    { apt-get update -qq >"$log" 2>&1 && apt-get install -y -qq --no-install-recommends $missing >"$log" 2>&1; }; then
+if install || { timeout 300 apt-get update -qq >"$log" 2>&1 && install; }; then
     rm -f "$log"
 else
     tail -3 "$log" >&2
