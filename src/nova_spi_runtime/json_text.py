@@ -48,8 +48,13 @@ def write_json(value: Any, *, indent: int | None = None) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        twice = ""
+        for key, _ in pairs:  # one pass: a model may write millions of keys
+            if key in seen:
+                twice = key
+                break
+            seen.add(key)
         raise JsonInvalid(f"the key '{twice[:40]}' stands twice")
     return found
 
