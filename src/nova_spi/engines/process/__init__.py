@@ -1,0 +1,1 @@
+"""The embedded engine: a model as a supervised process of this machine. It needs nothing installed."""

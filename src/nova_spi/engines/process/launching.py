@@ -1,0 +1,231 @@
+"""Our end of one launcher: starts it, sends it what to run, reads what it reports. See `launcher` for the protocol."""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from nova_spi.engines.port import Job
+from nova_spi.engines.process import launcher
+from nova_spi.engines.process.request import Request
+from nova_spi.engines.process.tree import kill_below
+from nova_spi.errors import EngineUnavailable
+
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from process.launcher import main; main()"
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+START_SECONDS = 30.0
+"""What the launcher gets to start; it needs some 15 ms."""
+OPEN_FILES = 65_536
+MAX_STATUS_BYTES = 64 * 1024
+
+
+class Launch:
+    """A launcher with the program of one job.
+
+    Attributes:
+        program: The program's process id, which is that of its session and group too; None until it has started.
+        report: What the launcher said at the end (see `launcher.Supervision.report`); None until then.
+        gone: The launcher has closed its status pipe.
+    """
+
+    def __init__(self, job: Job) -> None:
+        """Starts the launcher and hands it the job.
+
+        Raises:
+            EngineUnavailable: The program is not there, or the machine cannot start one more process.
+        """
+        request = _request(job)
+        self.program: int | None = None
+        self.report: dict[str, Any] | None = None
+        self.gone = False
+        self._unread = b""
+        self._process = _spawn()
+        if self._process.stdin is None or self._process.stdout is None or self._process.stderr is None:
+            raise AssertionError("three pipes were asked for")
+        self._control, self._status, self._log = self._process.stdin, self._process.stdout, self._process.stderr
+        os.set_blocking(self._log.fileno(), False)
+        os.set_blocking(self._status.fileno(), False)
+        try:
+            self._send(request)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The launcher's own process id; the root of everything that the job runs."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int:
+        """The descriptor to wait on for `read_status`."""
+        return self._status.fileno()
+
+    @property
+    def log(self) -> int:
+        """The descriptor of the program's standard output and error; reading never blocks."""
+        return self._log.fileno()
+
+    def order(self, letter: bytes) -> None:
+        """Sends ``launcher.TERMINATE`` or ``launcher.KILL``; a launcher that is gone takes no orders."""
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._control.fileno(), letter)
+
+    def read_status(self) -> None:
+        """Takes in what the launcher has said since.
+
+        Raises:
+            EngineUnavailable: It could not start the program.
+        """
+        try:
+            chunk = os.read(self.status, 4096)
+        except BlockingIOError:
+            return
+        self.gone = not chunk
+        self._unread = (self._unread + chunk)[-MAX_STATUS_BYTES:]
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def close(self) -> None:
+        """Ends the launcher, and so everything below it, by closing its control pipe; waits a moment for its end."""
+        with contextlib.suppress(BrokenPipeError):
+            self._control.close()
+        try:
+            self._await_end(time.monotonic() + launcher.ENDING_SECONDS + 1)
+            if not self.gone:
+                kill_below(self.pid, self.pid)
+                self._process.kill()
+            self._process.wait()
+        finally:
+            self._status.close()
+            self._log.close()
+
+    def _await_end(self, until: float) -> None:
+        poller = select.poll()
+        poller.register(self.status, select.POLLIN)
+        while not self.gone and poller.poll(max(0.0, until - time.monotonic()) * 1000):
+            with contextlib.suppress(EngineUnavailable):
+                self.read_status()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return
+        if "started" in said:
+            self.program = said["started"]
+        elif "errno" in said:
+            number, step = said["errno"], launcher.STEPS[said["step"]]
+            raise EngineUnavailable(
+                f"The model's program could not be started: it could not {step}.",
+                why=os.strerror(number),
+                mend="Check the program, its permissions and the size of its arguments and variables.",
+            )
+        elif "status" in said:
+            self.report = said
+
+    def _send(self, data: bytes) -> None:
+        """Writes the request; a launcher that does not read it in time is no launcher."""
+        os.set_blocking(self._control.fileno(), False)
+        poller = select.poll()
+        poller.register(self._control.fileno(), select.POLLOUT)
+        until = time.monotonic() + START_SECONDS
+        while data:
+            if not poller.poll(max(0.0, until - time.monotonic()) * 1000):
+                raise _broken()
+            try:
+                data = data[os.write(self._control.fileno(), data) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise _broken() from None
+
+
+def _spawn() -> subprocess.Popen[bytes]:
+    variables = {name: os.environ[name] for name in _LIBRARY_PATHS if name in os.environ}
+    folder = str(Path(launcher.__file__).parent.parent)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BOOT, folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd="/",
+            env=variables,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineUnavailable(
+            "No process could be started.", why=str(error), mend="End other programs, or raise the limits (ulimit -a)."
+        ) from error
+
+
+def _broken() -> EngineUnavailable:
+    return EngineUnavailable(
+        "The program that supervises the model did not start.",
+        why=f"{sys.executable} ended early or did not answer.",
+        mend=f"Try: {sys.executable} -I -S -c pass",
+    )
+
+
+def _request(job: Job) -> bytes:
+    program = find_program(job)
+    request = Request(
+        os.getpid(),
+        os.fsencode(program),
+        os.fsencode(job.work_dir),
+        [os.fsencode(word) for word in (program, *job.argv[1:])],
+        rlimits(job),
+        [os.fsencode(f"{name}={value}") for name, value in job.variables.items()],
+    )
+    try:
+        return request.encode()
+    except ValueError as error:
+        raise EngineUnavailable(
+            "The model's program could not be started.", why=str(error), mend="Take the NUL byte out of the inputs."
+        ) from error
+
+
+def find_program(job: Job) -> str:
+    """The absolute path of the job's program, found on the job's own PATH or below its work folder.
+
+    Raises:
+        EngineUnavailable: It is not there or cannot be executed.
+    """
+    name = job.argv[0]
+    wanted = str(job.work_dir / name) if os.sep in name else name
+    found = shutil.which(wanted, path=job.variables.get("PATH", os.defpath))
+    if found is None:
+        raise EngineUnavailable(
+            f"The program '{name}' is not there.",
+            why=f"Searched: {job.variables.get('PATH', os.defpath)}" if wanted == name else f"No program {wanted}.",
+            mend="Install it, or name one that is there in the command's entry point.",
+            program=name,
+        )
+    return str(Path(found).absolute())
+
+
+def rlimits(job: Job) -> list[bytes]:
+    """What the kernel limits for each process of the job, as `launcher.Request` takes it.
+
+    ``RLIMIT_AS`` is not among them: a program that uses torch needs three times its memory as addresses.
+    """
+    limits = job.limits
+    cores = os.cpu_count() or 1
+    wanted = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": OPEN_FILES,
+        "RLIMIT_CPU": int((limits.timeout_seconds + limits.grace_seconds) * cores) + 60,
+    }
+    if limits.disk_bytes is not None:
+        wanted["RLIMIT_FSIZE"] = limits.disk_bytes
+    return [f"{name}={min(value, 2**62)}".encode() for name, value in wanted.items() if hasattr(resource, name)]

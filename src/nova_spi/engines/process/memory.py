@@ -1,0 +1,195 @@
+"""The memory of a whole process tree, sampled.
+
+A sample adds the resident sizes of all processes below the launcher. Pages that processes share are counted once for
+each, so before a tree is called too large its proportional sizes (``Pss`` of ``/proc/PID/smaps_rollup``) decide.
+
+What it does not see: what is allocated and freed between two samples, page cache, and files in memory (``/dev/shm``)
+that no process has mapped. At 5 GB a second a limit is overshot by some 100 MB far below it, by 25 MB near it.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from nova_spi.engines.process.tree import SIGKILL, send
+
+if TYPE_CHECKING:
+    import psutil
+
+SAMPLE_SECONDS = 0.02
+CLOSE_SAMPLE_SECONDS = 0.005
+CLOSE = 0.7
+"""The part of the limit above which samples are taken more often."""
+SHARE, CLOSE_SHARE = 0.01, 0.05
+"""The part of one core that sampling may take."""
+RESCAN_SECONDS = 1.0
+
+
+class Tree(Protocol):
+    """The living processes below one process."""
+
+    def count(self) -> int:
+        """How many there were at the last `resident`."""
+        ...
+
+    def resident(self) -> int:
+        """Their resident bytes together, now."""
+        ...
+
+    def proportional(self) -> int:
+        """The same with shared pages counted once, as far as the machine tells."""
+        ...
+
+    def kill_known(self) -> int:
+        """Sends SIGKILL to those of the last `resident` that still live; returns how many they were."""
+        ...
+
+
+class ProcTree:
+    """By ``/proc``: a new process is looked at once, so a sample costs some 0.2 ms on a machine with 200 processes."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._members: dict[int, bytes] = {}
+        self._seen: set[int] = set()
+        self._rescan_at = 0.0
+        self._page = os.sysconf("SC_PAGE_SIZE")
+
+    def count(self) -> int:
+        """See `Tree.count`."""
+        return len(self._members)
+
+    def resident(self) -> int:
+        """See `Tree.resident`."""
+        self._discover()
+        return sum(self._pages(pid) for pid in self._members) * self._page
+
+    def proportional(self) -> int:
+        """See `Tree.proportional`."""
+        return sum(self._proportional(pid) for pid in self._members)
+
+    def kill_known(self) -> int:
+        """See `Tree.kill_known`."""
+        living = [pid for pid, start in self._members.items() if _parent_and_start(pid)[1] == start]
+        for pid in living:
+            send(pid, SIGKILL)
+        return len(living)
+
+    def _discover(self) -> None:
+        now = time.monotonic()
+        if now >= self._rescan_at:  # a process id may have been used twice meanwhile
+            self._seen, self._rescan_at = set(self._members), now + RESCAN_SECONDS
+        here = {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208 - every 20 ms
+        fresh = {pid: _parent_and_start(pid) for pid in here - self._seen}
+        self._seen = here
+        self._members = {pid: start for pid, start in self._members.items() if pid in here}
+        while found := {pid for pid, (parent, _) in fresh.items() if parent == self._root or parent in self._members}:
+            self._members |= {pid: fresh.pop(pid)[1] for pid in found}
+
+    def _pages(self, pid: int) -> int:
+        words = _read(f"/proc/{pid}/statm").split()
+        return int(words[1]) if len(words) > 1 else 0
+
+    def _proportional(self, pid: int) -> int:
+        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) * 1024
+        return self._pages(pid) * self._page
+
+
+class PsutilTree:
+    """By psutil, where there is no ``/proc``; what has daemonised is not below the launcher there."""
+
+    def __init__(self, root: int) -> None:
+        import psutil
+
+        self._psutil = psutil
+        self._root = root
+        self._members: list[psutil.Process] = []
+
+    def count(self) -> int:
+        """See `Tree.count`."""
+        return len(self._members)
+
+    def resident(self) -> int:
+        """See `Tree.resident`."""
+        sizes = {}
+        for process in self._below():
+            with contextlib.suppress(self._psutil.Error):
+                sizes[process] = process.memory_info().rss
+        self._members = list(sizes)
+        return sum(sizes.values())
+
+    def proportional(self) -> int:
+        """Resident: proportional sizes are not to be had cheaply here."""
+        return self.resident()
+
+    def kill_known(self) -> int:
+        """See `Tree.kill_known`."""
+        killed = 0
+        for process in self._members:
+            with contextlib.suppress(self._psutil.Error):
+                process.kill()  # psutil compares the process's start first
+                killed += 1
+        return killed
+
+    def _below(self) -> "list[psutil.Process]":
+        try:
+            return self._psutil.Process(self._root).children(recursive=True)
+        except self._psutil.Error:
+            return []
+
+
+class MemoryWatch:
+    """Samples a tree, more often the closer it is to its limit.
+
+    Attributes:
+        tree: What is sampled.
+        peak: The largest sample, in bytes; 0 before the first.
+        due: When the next sample is wanted, by the monotonic clock.
+    """
+
+    def __init__(self, root: int, limit: int | None) -> None:
+        self.tree: Tree = ProcTree(root) if sys.platform == "linux" else PsutilTree(root)
+        self.peak = 0
+        self.due = time.monotonic() + SAMPLE_SECONDS
+        self._limit = limit
+
+    def sample(self) -> bool:
+        """Takes one sample; True where the tree is over its limit."""
+        began = time.thread_time()
+        used = self.tree.resident()
+        over = self._limit is not None and used > self._limit
+        if over and self.tree.count() > 1:
+            used = self.tree.proportional()
+            over = self._limit is not None and used > self._limit
+        self.peak = max(self.peak, used)
+        self._plan(used, time.thread_time() - began)
+        return over
+
+    def _plan(self, used: int, cost: float) -> None:
+        close = self._limit is not None and used > self._limit * CLOSE
+        pause = max(CLOSE_SAMPLE_SECONDS, cost / CLOSE_SHARE) if close else max(SAMPLE_SECONDS, cost / SHARE)
+        self.due = time.monotonic() + pause
+
+
+def _parent_and_start(pid: int) -> tuple[int, bytes]:
+    """The parent's id and the start time, fields 4 and 22 of ``/proc/PID/stat``; zeros where it has ended."""
+    words = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return (int(words[1]), words[19]) if len(words) > 19 and words[0] not in b"ZX" else (0, b"")
+
+
+def _read(path: str) -> bytes:
+    """The content of one file of ``/proc``; empty where the process has ended or is not ours to see."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,183 @@
+"""One run from its start to its outcome: waits for the program, its log, its deadline, a cancel and the watchdogs."""
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+
+from nova_spi.engines.port import Job, Outcome, Reason
+from nova_spi.engines.process import launcher
+from nova_spi.engines.process.disk import DiskWatch
+from nova_spi.engines.process.escaped import end_escaped
+from nova_spi.engines.process.launching import START_SECONDS, Launch
+from nova_spi.engines.process.log import Log
+from nova_spi.engines.process.memory import MemoryWatch
+from nova_spi.errors import EngineUnavailable
+from nova_spi.progress import Progress
+
+CANCEL_SECONDS = 0.02
+"""How often a cancel is looked for."""
+UNKILLABLE_SECONDS = 2.0
+"""After SIGKILL: how long the caller waits for processes that cannot be ended before it has the outcome anyway."""
+LAST_LOG_BYTES = 4 * 1024 * 1024
+"""What may still be read after the end; a pipe holds less."""
+
+
+class Running:
+    """One program that runs. Use `to_its_end` once, then `close`.
+
+    Attributes:
+        reason: Why we ended it; None where we did not.
+    """
+
+    def __init__(self, job: Job, progress: Progress, cancel: threading.Event | None) -> None:
+        self.reason: Reason | None = None
+        self._job = job
+        self._cancel = cancel
+        self._log = Log(job.log, job.limits.log_bytes, progress)
+        try:
+            self._launch = Launch(job)
+        except BaseException:
+            self._log.close()
+            raise
+        self._started = time.monotonic()
+        self._deadline = self._started + job.limits.timeout_seconds
+        self._kill_at: float | None = None
+        self._give_up_at = float("inf")
+        self._memory = MemoryWatch(self._launch.pid, job.limits.memory_bytes)
+        disk = job.limits.disk_bytes
+        self._disk = None if disk is None else DiskWatch(job.folder, disk)
+
+    def to_its_end(self) -> Outcome:
+        """Waits for the program's end, ends it where it must be ended, and says how it ended.
+
+        Raises:
+            EngineUnavailable: It could not be started.
+        """
+        poller = select.poll()
+        poller.register(self._launch.status, select.POLLIN)
+        poller.register(self._launch.log, select.POLLIN)
+        while self._launch.report is None and not self._launch.gone:
+            now = time.monotonic()
+            if now >= self._give_up_at:
+                break
+            for descriptor, _ in poller.poll(max(0.0, self._next_timer() - now) * 1000 + 0.5):
+                if descriptor == self._launch.status:
+                    self._launch.read_status()
+                elif self._log.pump(descriptor) == 0:
+                    poller.unregister(descriptor)
+            self._tick(time.monotonic())
+        return self._finish()
+
+    def close(self) -> None:
+        """Ends whatever still runs, and closes everything. To be called in every case; it takes 5 ms at most."""
+        self._launch.close()
+        self._log.close()
+
+    def _next_timer(self) -> float:
+        if self.reason is not None:
+            return min(self._give_up_at, self._kill_at or self._give_up_at)
+        timers = [self._deadline, self._memory.due]
+        if self._disk is not None:
+            timers.append(self._disk.due)
+        if self._cancel is not None:
+            timers.append(time.monotonic() + CANCEL_SECONDS)
+        return min(timers)
+
+    def _tick(self, now: float) -> None:
+        """Looks at every timer that is due."""
+        if self._launch.program is None and now > self._started + START_SECONDS:
+            raise EngineUnavailable(
+                "The program that supervises the model did not start in time.",
+                why=f"It had {START_SECONDS:g} s.",
+                mend="Try again when the machine is less busy.",
+            )
+        if self.reason is None:
+            self._watch(now)
+        elif self._kill_at is not None and now >= self._kill_at:
+            self._kill(now)
+
+    def _watch(self, now: float) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            self._end("cancelled", now, self._job.limits.grace_seconds)
+        elif now >= self._deadline:
+            self._end("timeout", now, self._job.limits.grace_seconds)
+        elif now >= self._memory.due and self._memory.sample():
+            self._end("out_of_memory", now, 0)
+        elif self._disk is not None and now >= self._disk.due and self._disk.step():
+            self._end("out_of_disk", now, 0)
+
+    def _end(self, reason: Reason, now: float, grace: float) -> None:
+        self.reason = reason
+        self._kill_at = now + grace
+        self._give_up_at = self._kill_at + UNKILLABLE_SECONDS
+        if grace > 0:
+            self._launch.order(launcher.TERMINATE)
+        else:
+            self._kill(now)
+
+    def _kill(self, now: float) -> None:
+        self._kill_at = None
+        self._give_up_at = now + UNKILLABLE_SECONDS
+        self._launch.order(launcher.KILL)
+
+    def _finish(self) -> Outcome:
+        """The outcome, from the launcher's report where there is one."""
+        read = 0
+        while read < LAST_LOG_BYTES and (count := self._log.pump(self._launch.log)):
+            read += count
+        report = self._launch.report
+        if report is None:
+            return self._without_report()
+        left = report["leftovers"] + report["alive"]
+        if sys.platform != "linux":
+            left += self._memory.tree.kill_known()
+        code = os.waitstatus_to_exitcode(report["status"]) if report["status"] >= 0 else None
+        return Outcome(
+            reason=self._reason(code),
+            exit_code=code if code is not None and code >= 0 else None,
+            signal=-code if code is not None and code < 0 else None,
+            wall_seconds=report["wall"],
+            cpu_seconds=report["cpu"],
+            peak_memory_bytes=max(self._memory.peak, report["peak"]),
+            log_truncated=self._log.truncated,
+            leftovers=left,
+        )
+
+    def _reason(self, code: int | None) -> Reason:
+        if self.reason is not None:
+            return self.reason
+        if code is None or code == -signal.SIGXFSZ:
+            return "out_of_disk" if code else "signalled"
+        if self._disk is not None and self._disk.final(failed=code != 0):
+            return "out_of_disk"
+        return "exited" if code >= 0 else "signalled"
+
+    def _without_report(self) -> Outcome:
+        """The launcher was killed or stopped, or something cannot be ended: end what we know of, and say what we know.
+
+        A program of the same user can do that to the launcher; this level of isolation cannot hinder it.
+        """
+        wall = time.monotonic() - self._started
+        left = end_escaped(self._launch.pid, self._launch.program, self._launch.log, self._memory.tree)
+        return Outcome(
+            reason=self.reason or "signalled",
+            exit_code=None,
+            signal=signal.SIGKILL,
+            wall_seconds=wall,
+            cpu_seconds=0.0,
+            peak_memory_bytes=self._memory.peak or None,
+            log_truncated=self._log.truncated,
+            leftovers=left,
+        )
+
+
+def run(job: Job, progress: Progress, cancel: threading.Event | None = None) -> Outcome:
+    """See `nova_spi.engines.process.engine.ProcessEngine.run`."""
+    running = Running(job, progress, cancel)
+    try:
+        return running.to_its_end()
+    finally:
+        running.close()

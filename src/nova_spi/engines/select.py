@@ -1,0 +1,33 @@
+"""Which engine a run takes."""
+
+from nova_spi.engines.port import Engine
+from nova_spi.engines.process.engine import ProcessEngine
+from nova_spi.errors import EngineUnavailable, UsageError
+from nova_spi.settings import Settings
+
+_ABSENT = {
+    "docker": "This version runs no containers.",
+    "ray": "This version does not speak to Ray clusters.",
+}
+
+
+def select(name: str, settings: Settings) -> Engine:
+    """The engine for a name.
+
+    Args:
+        name: ``auto`` (the best that is here), ``process``, ``docker`` or ``ray``.
+        settings: Where environments are kept.
+
+    Raises:
+        EngineUnavailable: It is not on this machine.
+        UsageError: There is no engine of this name.
+    """
+    if name in ("auto", "process"):
+        return ProcessEngine(settings.cache_dir)
+    if name in _ABSENT:
+        raise EngineUnavailable(
+            f"The engine '{name}' is not available.", why=_ABSENT[name], mend="--engine process", engine=name
+        )
+    raise UsageError(
+        f"There is no engine '{name}'.", mend=f"--engine {' | '.join(['auto', 'process', *_ABSENT])}", engine=name
+    )
