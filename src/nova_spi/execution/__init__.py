@@ -1,0 +1,1 @@
+"""One execution of a model: prepare, run, collect, record."""
