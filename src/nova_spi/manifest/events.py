@@ -20,6 +20,7 @@ class Events(Reader, Scanner, Parser):
         text: The whole document, free of characters that YAML forbids.
     """
 
+    # Neither of a round trip's two ways to keep comments. What the base classes then ask for does nothing.
     comment_handling = False
     processing_version = (1, 2)
 
@@ -31,6 +32,7 @@ class Events(Reader, Scanner, Parser):
     def __init__(self, text: str) -> None:
         self.reader = self.scanner = self.resolver = self
         self.doc_infos = [SimpleNamespace(doc_version=None, tags=[])]  # a %YAML directive is noted down in it
+        self.comments = self
         self._ready = False
         Reader.__init__(self, text, loader=self)
         Scanner.__init__(self, loader=self)
@@ -56,6 +58,12 @@ class Events(Reader, Scanner, Parser):
                 self.column = 0
             else:
                 self.column += 1
+
+    def distribute_comment(self, _comment: Any, _line: int) -> None:
+        """Asked for at the end of a list: comments are not kept."""
+
+    def add_blank_line(self, _line: str, _column: int, _number: int) -> None:
+        """Asked for after a block scalar: blank lines are not kept."""
 
     def _fill(self) -> None:
         while self.need_more_tokens():

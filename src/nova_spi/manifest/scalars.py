@@ -107,8 +107,18 @@ def differs_in_yaml_1_1(text: str) -> str | None:
 
 def needs_quotes(text: str) -> bool:
     """True where some reader, of YAML 1.1 or 1.2, would take the plain text for something other than a string."""
-    return differs_in_yaml_1_1(text) is not None or resolve_core(text) != text or text in _ONE_LETTER
+    return (
+        text in _ONE_LETTER
+        or differs_in_yaml_1_1(text) is not None
+        or resolve_core(text) != text
+        or _NEARLY_A_NUMBER.fullmatch(text) is not None
+    )
 
 
 _ONE_LETTER = frozenset("yYnN")
 """Booleans by the letter of YAML 1.1, though PyYAML reads them as strings."""
+
+_NEARLY_A_NUMBER = re.compile(
+    r"[-+]?[.0-9_][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]*)?|[-+]?0[box][0-9a-fA-F_]+", re.IGNORECASE
+)
+"""What ruamel.yaml and others take for numbers beyond the core schema, underscores above all."""
