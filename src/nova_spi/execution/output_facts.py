@@ -43,4 +43,4 @@ def _of_file(parameter: Parameter, file: Path) -> list[str]:
         facts = probe(file, mime)
     except MediaProblem as problem:
         return [f"{file.name!r} {problem.message}"]
-    return fact_problems(parameter, file, facts)
+    return []

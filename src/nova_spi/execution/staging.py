@@ -47,7 +47,7 @@ class Stage:
             ExecutionError: It would lead out of the folder.
         """
         parts = PurePosixPath(relative).parts
-        if not parts or parts[0] == "/" or ".." in parts:
+        if not parts or parts[0].startswith("/") or ".." in parts or "\0" in relative:
             raise ExecutionError(f"{relative!r} leads out of the model's folder.", code="run.staging")
         target = self.work.joinpath(*parts)
         self._folder(target.parent)
