@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_spi.engines.process.memory import Tree
-from nova_spi.engines.process.tree import SIGKILL, descendants, kill_below, send
+from nova_spi.engines.process.tree import SIGKILL, descendants, kill_below, process_table, send
 
 SECONDS = 1.0
 
@@ -41,17 +41,10 @@ def end_escaped(launcher: int, program: int | None, log: int, tree: Tree) -> int
 
 def _strays(launcher: int, program: int | None, pipe: str) -> Iterator[int]:
     ours = {os.getpid(), launcher, *descendants(os.getpid())}
-    for name in _processes():
-        pid = int(name)
-        if pid not in ours and (_session(pid) == program is not None or _writes_to(pid, pipe)):
+    for pid, (_, _, state) in process_table().items():
+        known = pid in ours or state in "ZX"
+        if not known and (_session(pid) == program is not None or _writes_to(pid, pipe)):
             yield pid
-
-
-def _processes() -> list[str]:
-    try:
-        return [name for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - names, not paths
-    except OSError:
-        return []
 
 
 def _session(pid: int) -> int | None:

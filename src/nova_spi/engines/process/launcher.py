@@ -11,8 +11,8 @@ It speaks through its three standard descriptors and takes nothing else from any
 - **standard input, the control pipe**: eight digits and a `Request` of that many bytes, then single letters:
   ``T`` sends SIGTERM to the program's group, ``K`` ends everything. The end of the pipe means that nova-spi is gone,
   however it died: everything is ended at once;
-- **standard output, the status pipe**: JSON lines of numbers. ``{"started": PID}`` or ``{"errno": N, "step": N}``, and
-  at the end one report (see `Supervision.report`);
+- **standard output, the status pipe**: JSON lines of numbers. ``{"started": PID}``, then ``{"errno": N, "step": N}``
+  where it could not become the program, or at the end one report (see `Supervision.report`);
 - **standard error, the log pipe**: becomes the program's standard output and error.
 
 It is a child subreaper (``prctl(2)``, Linux): a descendant that daemonises becomes its child instead of init's, so it
@@ -232,13 +232,14 @@ def _become(request: Request, launcher: int, failure: int) -> None:
 
 
 def _start(request: Request) -> tuple[int, bytes]:
-    """Forks and waits until the program has taken the child's place. Returns its id and the failure, if any."""
+    """Forks, tells so, and waits until the program has taken the child's place. Returns its id and the failure."""
     reader, writer = os.pipe()
     launcher = os.getpid()
     child = os.fork()
     if child == 0:
         _become(request, launcher, writer)
     os.close(writer)
+    _tell(b'{"started": %d}\n' % child)
     failure = os.read(reader, 4096)
     os.close(reader)
     return child, failure
@@ -261,7 +262,6 @@ def main() -> None:
         os.waitpid(child, 0)
         _tell(failure)
         os._exit(1)
-    _tell(b'{"started": %d}\n' % child)
     supervision = Supervision(child, wake)
     supervision.watch()
     _tell(supervision.report())

@@ -94,6 +94,10 @@ class Launch:
         for line in lines:
             self._take(line)
 
+    def kill(self) -> None:
+        """Kills the launcher itself, for one that no longer listens."""
+        self._process.kill()
+
     def close(self) -> None:
         """Ends the launcher, and so everything below it, by closing its control pipe; waits a moment for its end."""
         with contextlib.suppress(BrokenPipeError):
@@ -140,13 +144,13 @@ class Launch:
         until = time.monotonic() + START_SECONDS
         while data:
             if not poller.poll(max(0.0, until - time.monotonic()) * 1000):
-                raise _broken()
+                raise no_launcher()
             try:
                 data = data[os.write(self._control.fileno(), data) :]
             except BlockingIOError:
                 continue
             except BrokenPipeError:
-                raise _broken() from None
+                raise no_launcher() from None
 
 
 def _spawn() -> subprocess.Popen[bytes]:
@@ -169,10 +173,11 @@ def _spawn() -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _broken() -> EngineUnavailable:
+def no_launcher() -> EngineUnavailable:
+    """The error for a launcher that ended before it had started anything, or that does not answer."""
     return EngineUnavailable(
         "The program that supervises the model did not start.",
-        why=f"{sys.executable} ended early or did not answer.",
+        why=f"{sys.executable} ended early or did not answer in {START_SECONDS:g} s.",
         mend=f"Try: {sys.executable} -I -S -c pass",
     )
 

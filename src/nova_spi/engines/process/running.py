@@ -11,10 +11,9 @@ from nova_spi.engines.port import Job, Outcome, Reason
 from nova_spi.engines.process import launcher
 from nova_spi.engines.process.disk import DiskWatch
 from nova_spi.engines.process.escaped import end_escaped
-from nova_spi.engines.process.launching import START_SECONDS, Launch
+from nova_spi.engines.process.launching import START_SECONDS, Launch, no_launcher
 from nova_spi.engines.process.log import Log
 from nova_spi.engines.process.memory import MemoryWatch
-from nova_spi.errors import EngineUnavailable
 from nova_spi.progress import Progress
 
 CANCEL_SECONDS = 0.02
@@ -89,11 +88,7 @@ class Running:
     def _tick(self, now: float) -> None:
         """Looks at every timer that is due."""
         if self._launch.program is None and now > self._started + START_SECONDS:
-            raise EngineUnavailable(
-                "The program that supervises the model did not start in time.",
-                why=f"It had {START_SECONDS:g} s.",
-                mend="Try again when the machine is less busy.",
-            )
+            raise no_launcher()
         if self.reason is None:
             self._watch(now)
         elif self._kill_at is not None and now >= self._kill_at:
@@ -162,6 +157,9 @@ class Running:
         """
         wall = time.monotonic() - self._started
         left = end_escaped(self._launch.pid, self._launch.program, self._launch.log, self._memory.tree)
+        self._launch.kill()
+        if self._launch.program is None:
+            raise no_launcher()
         return Outcome(
             reason=self.reason or "signalled",
             exit_code=None,
