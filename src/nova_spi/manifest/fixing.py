@@ -1,0 +1,134 @@
+"""``nova-spi validate --fix``: the canonical spelling goes into the file, all else stays as it was."""
+
+import os
+from datetime import UTC, datetime
+from typing import Protocol
+
+from nova_spi.manifest.comments import comments_in
+from nova_spi.manifest.edits import Action, Edit
+from nova_spi.manifest.json_text import json_text
+from nova_spi.manifest.nodes import Entry, Mapping, Node, Scalar, Sequence, at
+from nova_spi.manifest.scalars import resolve_core
+from nova_spi.manifest.source import Parsed, parse
+from nova_spi.manifest.spellings import normalise
+from nova_spi.manifest.surgery import CannotEdit, Surgery
+from nova_spi.manifest.times import parse_time
+
+_MODIFIED = ("model", "modified_at")
+
+
+class Readable(Protocol):
+    """What a fix needs of a document (`nova_spi.manifest.reading.Document`)."""
+
+    @property
+    def text(self) -> str:
+        """The source."""
+
+    @property
+    def filename(self) -> str:
+        """Its name; JSON by its ending."""
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """What reading found to rewrite."""
+
+
+def fix(document: Readable) -> bytes | None:
+    """Makes a document canonical, with its comments and its order.
+
+    Where anything changes, ``model.modified_at`` says when (`SOURCE_DATE_EPOCH` where set).
+
+    Args:
+        document: The document as it was read.
+
+    Returns:
+        The file's new content, the old one where there is nothing to rewrite, or None where the text cannot be read or
+        has a shape that cannot be rewritten without a loss.
+    """
+    is_json = document.filename.lower().endswith(".json")
+    before = parse(document.text.encode("utf-8", "replace"), json=is_json)
+    if not isinstance(before.node, Mapping):
+        return None
+    if not document.edits:
+        return document.text.encode()
+    edits = _with_time(document.edits, before.node)
+    try:
+        text = _json(before, edits) if is_json else Surgery(before.text, before.node).apply(edits)
+    except (CannotEdit, ValueError, IndexError):
+        return None
+    return text.encode() if _holds(before, text, is_json) else None
+
+
+def _json(before: Parsed, edits: tuple[Edit, ...]) -> str:
+    assert isinstance(before.node, Mapping)  # noqa: S101 - for the type checker; `fix` has looked
+    node = normalise(before.node).node
+    stamped = next((edit for edit in edits if edit.path == _MODIFIED), None)
+    model = node.get("model") if isinstance(node, Mapping) else None
+    if stamped and isinstance(stamped.value, Scalar) and isinstance(model, Mapping) and isinstance(node, Mapping):
+        node = _put(node, "model", _put(model, "modified_at", stamped.value))
+    return json_text(node, before.text)
+
+
+def _put(node: Mapping, key: str, value: Node) -> Mapping:
+    """The mapping with ``value`` under ``key``, in the place of the old one or last."""
+    new = Entry(Scalar(key, False, value.span), value)
+    old = node.entry(key)
+    entries = [new if entry is old else entry for entry in node]
+    return Mapping(tuple(entries if old else [*entries, new]), node.span, node.flow)
+
+
+def _with_time(edits: tuple[Edit, ...], root: Mapping) -> tuple[Edit, ...]:
+    """The edits with one that states when the manifest was changed."""
+    model = root.get("model")
+    if not isinstance(model, Mapping):
+        return edits
+    now = _now(model)
+    old = model.entry("modified_at")
+    if old is None:
+        return (*edits, Edit(Action.INSERT, _MODIFIED, model.span, Scalar(now, False, model.span)))
+    if not isinstance(old.value, Scalar):
+        return edits
+    kept = tuple(edit for edit in edits if edit.path != _MODIFIED)
+    return (*kept, Edit(Action.SET, _MODIFIED, old.value.span, Scalar(now, False, old.value.span)))
+
+
+def _now(model: Mapping) -> str:
+    """The time of the change, never before the model was made."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(epoch), UTC) if epoch.isascii() and epoch.isdigit() else datetime.now(UTC)
+    stated = model.get("created_at")
+    made = parse_time(stated.text) if isinstance(stated, Scalar) else None
+    if made and made.tzinfo and made > now:
+        now = made.astimezone(UTC)
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _holds(before: Parsed, text: str, is_json: bool) -> bool:
+    """Whether the new text says what the old one meant, needs no fix any more and has lost no comment."""
+    after = parse(text.encode(), json=is_json)
+    if before.node is None or after.node is None or len(after.findings) > len(before.findings):
+        return False
+    wanted, found = normalise(before.node), normalise(after.node)
+    if found.edits or not _alike(_unstamped(wanted.node), _unstamped(found.node)):
+        return False
+    return is_json or sorted(comments_in(before.text, before.node)) == sorted(comments_in(text, after.node))
+
+
+def _unstamped(root: Node) -> Node:
+    model = at(root, ("model",))
+    if not isinstance(model, Mapping) or not isinstance(root, Mapping):
+        return root
+    entries = tuple(entry for entry in model if entry.key.text != _MODIFIED[-1])
+    return _put(root, "model", Mapping(entries, model.span, model.flow))
+
+
+def _alike(one: Node | None, other: Node | None) -> bool:
+    """Whether two trees say the same, in any order of keys; quotation marks may have been added."""
+    if isinstance(one, Scalar) and isinstance(other, Scalar):
+        return one.text == other.text and (not other.plain or one.plain or isinstance(resolve_core(other.text), str))
+    if isinstance(one, Sequence) and isinstance(other, Sequence):
+        return len(one.items) == len(other.items) and all(map(_alike, one.items, other.items))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        names = {entry.key.text for entry in one}
+        return names == {entry.key.text for entry in other} and all(_alike(e.value, other.get(e.key.text)) for e in one)
+    return False
