@@ -1,0 +1,68 @@
+"""The registry of all codes that a finding about a manifest or its project can have.
+
+``python -m nova_spi.manifest.codes [PATH]`` writes docs/codes.md from it.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from nova_spi.manifest.code import Code
+from nova_spi.manifest.code_examples import EXAMPLES
+from nova_spi.manifest.project_codes import PROJECT_CODES
+from nova_spi.manifest.rule_codes import RULE_CODES
+from nova_spi.manifest.shape_codes import SHAPE_CODES
+from nova_spi.manifest.suggestion_codes import SUGGESTION_CODES
+from nova_spi.manifest.text_codes import READING, SPELLINGS
+
+_CHAPTERS = (
+    ("Reading", "Whether the file can be read at all.", READING),
+    ("Spellings", "What is read and written otherwise; `nova-spi validate --fix` rewrites it.", SPELLINGS),
+    ("Keys and values", "What one key holds.", SHAPE_CODES),
+    ("Rules", "What holds between several keys.", RULE_CODES),
+    ("The project", "What the manifest names, and what is there.", PROJECT_CODES),
+    ("Suggestions", "What would make a good manifest better. They never fail a validation.", SUGGESTION_CODES),
+)
+
+CODES: Mapping[str, Code] = MappingProxyType({code.code: code for _, _, codes in _CHAPTERS for code in codes})
+"""Every code, in its order."""
+
+_HEAD = """\
+# Codes
+
+Every finding of `nova-spi validate` has one of these codes. An **error** fails the validation, a **warning** only with
+`--strict`, a **suggestion** never. This page is written by `python -m nova_spi.manifest.codes`.
+"""
+
+
+def page() -> str:
+    """The page docs/codes.md."""
+    parts = [_HEAD]
+    for title, about, codes in _CHAPTERS:
+        parts.append(f"## {title}\n\n{about}\n")
+        parts.extend(_entry(code) for code in codes)
+    return "\n".join(parts)
+
+
+def _entry(code: Code) -> str:
+    lines = [f"### {code.code}: {code.title}", "", f"*{code.severity}*", "", code.explanation]
+    bad, good = EXAMPLES.get(code.code, ("", ""))
+    for label, example in (("Bad:", bad), ("Good:", good)):
+        if example:
+            lines += ["", label, "", "```yaml", example.rstrip("\n"), "```"]
+    if code.mend:
+        lines += ["", f"**Mend:** {code.mend}"]
+    return "\n".join(lines) + "\n"
+
+
+def main(path: str = "docs/codes.md") -> None:
+    """Writes the page to ``path``."""
+    target = Path(path)
+    temporary = target.with_suffix(".md.new")
+    temporary.write_text(page(), encoding="utf-8")
+    temporary.replace(target)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

@@ -1,0 +1,65 @@
+"""JSON Schemas inside the manifest: of outputs, and of what a test case expects."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from nova_spi.manifest.diagnostics import Diagnostic
+from nova_spi.manifest.nodes import Path
+from nova_spi.manifest.rules.scope import Scope, entries
+
+_LONGEST = 200
+
+
+def check(scope: Scope) -> Iterator[Diagnostic]:
+    """``schema`` of outputs, ``expect.json_schema``."""
+    for typed in scope.types:
+        schema = typed.data.get("schema")
+        if not isinstance(schema, dict):
+            continue
+        place = (*typed.path, "schema")
+        if typed.side == "inputs":
+            yield scope.at_key("SPI-M317", "schema is for outputs; this is an input", place, "remove it")
+        elif typed.kind == "file":
+            yield scope.at_key("SPI-M303", "schema is for values; this is of type file", place, "remove it")
+        yield from _schema(scope, schema, place)
+    for index, case in entries(scope.data.get("test_cases")):
+        for output, schema in ((case.get("expect") or {}).get("json_schema") or {}).items():
+            yield from _schema(scope, schema, ("test_cases", index, "expect", "json_schema", output))
+
+
+def _schema(scope: Scope, schema: dict[str, Any], place: Path) -> Iterator[Diagnostic]:
+    problem = schema_problem(schema)
+    if problem:
+        path, said = problem
+        yield scope.at_value("SPI-M316", said, (*place, *path), "correct the schema")
+
+
+def schema_problem(schema: dict[str, Any]) -> tuple[Path, str] | None:
+    """Where and why ``schema`` is no JSON Schema that can be used here, or None."""
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    dialect = schema.get("$schema", "")
+    if not isinstance(dialect, str):
+        return ("$schema",), "$schema is a text"
+    outside = _reference_outside(schema, ())
+    if outside:
+        return outside
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        return tuple(error.absolute_path), f"not a JSON Schema: {error.message[:_LONGEST]}"
+    except RecursionError:
+        return (), "the schema is nested too deep"
+    return None
+
+
+def _reference_outside(value: Any, path: Path) -> tuple[Path, str] | None:
+    """The first reference that leads out of the schema: it is never fetched."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("$ref", "$dynamicRef") and isinstance(inner, str) and not inner.startswith("#"):
+                return (*path, key), f"{key} leads out of the schema, and is never fetched"
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = (_reference_outside(inner, (*path, step)) for step, inner in inside)
+    return next((problem for problem in found if problem), None)
