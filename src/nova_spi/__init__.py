@@ -1,0 +1,141 @@
+"""nova-spi: one manifest says what an AI model is, takes and gives; this package validates it and runs the model.
+
+A project is a folder with a manifest and a model's code. Five lines make one and run it:
+
+    import nova_spi
+
+    project = nova_spi.Project.create("my-model", domain="text")
+    result = project.run({"prompt": "Hello, world!"})
+    print(result.outputs["generated_text"] if result.ok else result.error)
+
+The face of the package
+
+- `Project`: create, load, change, validate, run and test a project.
+- `load(path)`, `run(path, inputs)`, `validate(path)`: the same in one call.
+- `Manifest`: what a manifest says; `read_manifest(data)` reads one from bytes, with every finding and its place.
+- `Settings`: where the library looks when the caller does not say.
+- What comes back: `ExecutionResult` of a run, `TestReport` of test cases, `ValidationReport` of a validation, with a
+  `Diagnostic` of a `Severity` for each finding.
+- `Progress`: what a caller implements to hear of stages and logs; the library itself never prints.
+
+A run that fails is a result and not an exception: `result.ok` is False, `result.error` is one of the errors below, and
+`result.raise_for_error()` raises it. What is raised is wrong use. Every error says what happened (`message`), the
+cause (`why`), what mends it (`mend`), and has a stable code (`error_code`); `nova_spi.errors` draws the whole tree:
+
+- `NovaSpiError`: the root. `UsageError`, `ManifestInvalid`, `ManifestUnreadable`, `ProjectError`, `SettingsInvalid`,
+  `ExtraMissing`.
+- `ExecutionError`: a run that did not succeed. `InputInvalid`, `AssetUnavailable`, `EngineUnavailable`,
+  `EnvironmentFailed`, `WorkerCrashed`, `WorkerOutOfMemory`, `WorkerOutOfDisk`, `RunTimeout`, `RunCancelled`,
+  `ProjectModified`, `OutputMissing`, `OutputInvalid`, `ModelError`.
+
+Importing the package loads none of its parts; each name is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nova_spi.version import __version__
+
+if TYPE_CHECKING:
+    from nova_spi.checks.testing.report import TestReport
+    from nova_spi.checks.validation.report import ValidationReport
+    from nova_spi.errors import (
+        AssetUnavailable,
+        EngineUnavailable,
+        EnvironmentFailed,
+        ExecutionError,
+        ExtraMissing,
+        InputInvalid,
+        ManifestInvalid,
+        ManifestUnreadable,
+        ModelError,
+        NovaSpiError,
+        OutputInvalid,
+        OutputMissing,
+        ProjectError,
+        ProjectModified,
+        RunCancelled,
+        RunTimeout,
+        SettingsInvalid,
+        UsageError,
+        WorkerCrashed,
+        WorkerOutOfDisk,
+        WorkerOutOfMemory,
+    )
+    from nova_spi.execution.records import ExecutionResult
+    from nova_spi.manifest.diagnostics import Diagnostic, Severity
+    from nova_spi.manifest.manifest import Manifest
+    from nova_spi.manifest.reading import read as read_manifest
+    from nova_spi.progress import Progress
+    from nova_spi.sdk.project import Project, load, run, validate
+    from nova_spi.settings import Settings
+
+__all__ = [
+    "AssetUnavailable",
+    "Diagnostic",
+    "EngineUnavailable",
+    "EnvironmentFailed",
+    "ExecutionError",
+    "ExecutionResult",
+    "ExtraMissing",
+    "InputInvalid",
+    "Manifest",
+    "ManifestInvalid",
+    "ManifestUnreadable",
+    "ModelError",
+    "NovaSpiError",
+    "OutputInvalid",
+    "OutputMissing",
+    "Progress",
+    "Project",
+    "ProjectError",
+    "ProjectModified",
+    "RunCancelled",
+    "RunTimeout",
+    "Settings",
+    "SettingsInvalid",
+    "Severity",
+    "TestReport",
+    "UsageError",
+    "ValidationReport",
+    "WorkerCrashed",
+    "WorkerOutOfDisk",
+    "WorkerOutOfMemory",
+    "__version__",
+    "load",
+    "read_manifest",
+    "run",
+    "validate",
+]
+
+_ELSEWHERE = {
+    "Diagnostic": "nova_spi.manifest.diagnostics",
+    "ExecutionResult": "nova_spi.execution.records",
+    "Manifest": "nova_spi.manifest.manifest",
+    "Progress": "nova_spi.progress",
+    "Project": "nova_spi.sdk.project",
+    "Settings": "nova_spi.settings",
+    "Severity": "nova_spi.manifest.diagnostics",
+    "TestReport": "nova_spi.checks.testing.report",
+    "ValidationReport": "nova_spi.checks.validation.report",
+    "load": "nova_spi.sdk.project",
+    "read_manifest": "nova_spi.manifest.reading",
+    "run": "nova_spi.sdk.project",
+    "validate": "nova_spi.sdk.project",
+}
+_OTHER_NAMES = {"read_manifest": "read"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name where it is first used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(_ELSEWHERE.get(name, "nova_spi.errors"))
+    value = getattr(module, _OTHER_NAMES.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
