@@ -54,7 +54,7 @@ def test_without_shared_memory_they_stand_in_the_run(tmp_path, monkeypatch):
     (tmp_path / "scratch").mkdir()
     with laid_out({"TOKEN": "value"}, tmp_path / "scratch" / "secrets") as folder:
         assert folder.is_relative_to(tmp_path / "scratch")
-    assert list(tmp_path / "scratch".iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path, monkeypatch):

@@ -55,6 +55,17 @@ def test_a_large_file_is_a_link_or_a_clone_and_counts_accordingly(stage, tmp_pat
         assert stage.bytes == 5
 
 
+def test_a_large_input_is_never_a_link(stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "LARGE", 2)
+    source = tmp_path / "film.mp4"
+    source.write_bytes(b"12345")
+    target = stage.file(source, "inputs/film.mp4", 5, read_only=True, may_link=False)
+    assert not target.is_symlink()
+    target.chmod(0o644)
+    target.write_bytes(b"")
+    assert source.read_bytes() == b"12345"
+
+
 def test_a_clone_is_taken_where_the_file_system_has_them(stage, tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "LARGE", 2)
     monkeypatch.setattr(staging.fcntl, "ioctl", lambda target, request, source: os.write(target, b"12345"))

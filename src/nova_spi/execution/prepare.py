@@ -131,7 +131,7 @@ def fill(request: Request, run: RunFolder, bound: "BoundInputs", assets: list[Ha
     _stage_project(request, stage)
     lay_manifest(stage, request.manifest, request.interface, request.folder.manifest_path)
     for staged in (file for files in bound.files.values() for file in files):
-        stage.file(staged.source, staged.relative, staged.size, read_only=True)
+        stage.file(staged.source, staged.relative, staged.size, read_only=True, may_link=False)
     config = json.dumps(request.execution.config or {}, ensure_ascii=False)
     stage.text("inputs/config/config.json", config.encode("utf-8", "surrogatepass"))
     stage.text(

@@ -3,8 +3,8 @@
 A small file is copied. A large one is cloned where the file system shares blocks (btrfs, XFS), so that it costs
 nothing and cannot be changed; elsewhere it is a symbolic link, since copying gigabytes for each run is no way to run a
 model. A program that opens such a link to write changes the file behind it: in the project that is found by comparing
-it after the run, in the cache of assets by the entry's change time before it is used again; an input file outside the
-project is not watched. Level ``sandbox`` prevents all of it.
+it after the run, in the cache of assets by the entry's change time before it is used again. Level ``sandbox`` prevents
+both. Inputs are never linked: they are the caller's own files, and nobody would notice.
 """
 
 import errno
@@ -72,15 +72,24 @@ class Stage:
         path.mkdir(exist_ok=True)
         self._made.add(str(path))
 
-    def file(self, source: Path, relative: str, size: int, mode: int = 0o644, *, read_only: bool = False) -> Path:
+    def file(
+        self,
+        source: Path,
+        relative: str,
+        size: int,
+        mode: int = 0o644,
+        *,
+        read_only: bool = False,
+        may_link: bool = True,
+    ) -> Path:
         """Puts one file there, as the module says; what stood at the place is replaced."""
         target = self.place(relative)
-        if size > LARGE or read_only:
-            target.unlink(missing_ok=True)
-        if size > LARGE and not _clone(source, target):
+        target.unlink(missing_ok=True)
+        cloned = size > LARGE and _clone(source, target)
+        if size > LARGE and may_link and not cloned:
             self._link(source, target)
             return target
-        if size <= LARGE:
+        if not cloned:
             shutil.copyfile(source, target)
         target.chmod(0o444 if read_only else (mode & 0o777) | 0o600)
         self.bytes += size
