@@ -1,6 +1,7 @@
 """What a manifest may cost its reader: size, depth and number of values, and the findings for what goes beyond."""
 
-from nova_spi.manifest.diagnostics import Diagnostic, Severity
+from nova_spi.manifest.diagnostics import Diagnostic
+from nova_spi.manifest.finding import finding
 from nova_spi.manifest.nodes import Path, Span
 
 MAX_BYTES = 1 << 20
@@ -15,7 +16,7 @@ class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader'
 
     Args:
         code: The finding's code.
-        message: What is wrong.
+        message: What is wrong, a clause.
         span: Where.
         mend: How to mend it.
     """
@@ -25,9 +26,9 @@ class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader'
         self.finding = problem(code, message, span, mend)
 
 
-def problem(code: str, message: str, span: Span | None, mend: str = "", path: Path = ()) -> Diagnostic:
-    """An error of reading."""
-    return Diagnostic(code, Severity.ERROR, message, path, span, mend)
+def problem(code: str, clause: str, span: Span | None, mend: str = "", path: Path = ()) -> Diagnostic:
+    """A finding of reading; its clause becomes a sentence."""
+    return finding(code, f"{clause[:1].upper()}{clause[1:]}.", path, span, mend)
 
 
 def check_depth(depth: int, span: Span) -> None:

@@ -27,6 +27,7 @@ from nova_spi.manifest.yaml_words import explain
 _TAGS = "tag:yaml.org,2002:"
 _PLAIN_TAGS = {_TAGS + name for name in ("null", "bool", "int", "float")}
 _SCALAR_TAGS = _PLAIN_TAGS | {_TAGS + "str"}
+_DIRECTIVE = re.compile(r"^%(?!YAML +1\.2\s)[^\r\n]*", re.MULTILINE)
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)*")
 
 
@@ -89,11 +90,11 @@ class _Builder:
         span = _span(event.start_mark, event.end_mark)
         if self._documents > 1:
             raise Unreadable("SPI-M011", "the file holds more than one document", span, "keep one document in the file")
-        if event.version not in (None, (1, 2)) or event.tags:
-            what = "%TAG" if event.tags else "%YAML {}.{}".format(*event.version)
-            self._findings.add(
-                problem("SPI-M016", f"the directive {what} is not allowed", Span(1, 1, 1, 2), "remove the line")
-            )
+        for found in _DIRECTIVE.finditer(self._text, 0, event.start_mark.index) if event.explicit else ():
+            line = self._text.count("\n", 0, found.start()) + 1
+            place = Span(line, 1, line, len(found.group()) + 1)
+            clause = f"the directive {found.group()[:40].rstrip()} is not allowed"
+            self._findings.add(problem("SPI-M016", clause, place, "remove the line"))
 
     def _scalar(self, event: Any) -> None:
         span = self._content_span(event)
