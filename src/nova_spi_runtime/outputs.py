@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from .claims import claim_files
 from .errors import SPIError
 from .json_text import write_json
-from .naming import place
 from .places import DEFAULT_OUTPUTS, remove, write_atomically
 from .problems import Problems, ValueInvalid, kind_of, listed, suggestion
 from .values import from_json, to_json
@@ -40,13 +38,30 @@ def write_outputs(parameters: Sequence[Parameter], outputs: Mapping[str, Any], p
         value = outputs.get(name)
         if parameter.type != "file" and value is not None:
             found[name] = _typed(parameter, value, problems)
-    files = [parameter for parameter in parameters if parameter.type == "file"]
-    claims = claim_files(files, outputs, places, problems) if files else {}
+    claims = _claims([parameter for parameter in parameters if parameter.type == "file"], outputs, places, problems)
     for name, parameter in known.items():
         if parameter.required and name not in found and name not in claims:
             missing.add(name, _why_missing(parameter))
     _raise(problems, missing)
     _finish(known, found, claims, places)
+
+
+def _claims(
+    files: Sequence[Parameter], outputs: Mapping[str, Any], places: Places, problems: Problems
+) -> dict[str, list[Claim]]:
+    if not files:
+        return {}
+    from .claims import claim_files
+
+    return claim_files(files, outputs, places, problems)
+
+
+def _placed(outputs: Sequence[tuple[Parameter, list[Claim]]], places: Places) -> dict[str, list[str]]:
+    if not outputs:
+        return {}
+    from .naming import place
+
+    return place(outputs, places)
 
 
 def _why_missing(parameter: Parameter) -> str:
@@ -69,7 +84,7 @@ def _finish(
 ) -> None:
     """Move the files and write the object; its keys stand in the manifest's order."""
     try:
-        whole = {**found, **place([(known[name], taken) for name, taken in claims.items()], places)}
+        whole = {**found, **_placed([(known[name], taken) for name, taken in claims.items()], places)}
         ordered = {name: whole[name] for name in known if name in whole}
         write_atomically(places.output_file, write_json(ordered))
         remove(places.error_file)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from .regular import pattern_problem
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +82,8 @@ def _check_constraints(path: str, constraints: Any) -> None:
         if name in constraints and (type(constraints[name]) is not int or constraints[name] < 0):
             raise ValueError(f"{path}: {name} must be a whole number from 0, not {constraints[name]!r:.80}")
     if "pattern" in constraints:
+        from .regular import pattern_problem
+
         pattern = constraints["pattern"]
         problem = pattern_problem(pattern) if isinstance(pattern, str) else "it must be a string"
         if problem:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from . import containers, numeric
 from .json_text import JsonInvalid, parse_json, write_json
 from .problems import Problem, Problems, ValueInvalid, kind_of, shown, suggestion
-from .regular import MAX_VALUE_BYTES, found_in, pattern_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,10 +123,19 @@ def _check_string(parameter: Parameter, value: str, path: str, problems: Problem
         problems.add(path, f"must have at most {most} characters, not {len(value)}")
     if pattern is None:
         return
+    from .regular import MAX_VALUE_BYTES, found_in
+
     if len(value.encode()) > MAX_VALUE_BYTES:
         problems.add(path, f"is longer than {MAX_VALUE_BYTES // 1024} KiB, too long for its pattern")
     elif not found_in(pattern, value):
         problems.add(path, f"does not match the pattern {pattern}")
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """Say why a string's ``constraints.pattern`` is not allowed, or None if it is; see `regular`."""
+    from .regular import pattern_problem as problem
+
+    return problem(pattern)
 
 
 def to_json(parameter: Parameter | None, value: Any) -> Any:
