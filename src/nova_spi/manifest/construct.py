@@ -1,4 +1,4 @@
-"""From the node tree to plain data: every scalar read as what its key expects, and everything of the wrong shape named."""
+"""From the node tree to plain data: scalars read as what their keys expect, and wrong shapes named."""
 
 from dataclasses import dataclass, field
 from typing import Any

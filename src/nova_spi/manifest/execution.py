@@ -63,7 +63,7 @@ class Resources(Record):
     cpu: Positive | None = Field(None, description="Cores; a part of one is allowed.")
     memory: Quantity | None = Field(None, description="Memory, as in 24Gi.")
     disk: Quantity | None = Field(None, description="Room for files, as in 10Gi.")
-    gpu: Annotated[Gpu, BeforeValidator(_gpu), Short("count", int)] | None = Field(
+    gpu: Annotated[Gpu, BeforeValidator(_gpu, json_schema_input_type=Count | Gpu), Short("count", int)] | None = Field(
         None, description="GPUs: how many, or what kind."
     )
 

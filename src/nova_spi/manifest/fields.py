@@ -73,10 +73,12 @@ def split_command(value: Any) -> Any:
         raise PydanticCustomError("command_text", "{why}", {"why": str(error).lower()}) from error
 
 
+_Words = Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)]
+
 Argv = Annotated[
     Many[str],
     Field(min_length=1),
-    BeforeValidator(split_command),
+    BeforeValidator(split_command, json_schema_input_type=_Words),
     SplitText(),
     Told("SPI-M216", "a command: at least one word", "write the program and its arguments, e.g. [python, run.py]"),
 ]

@@ -1,4 +1,4 @@
-"""Bytes to a `Document`: parsed, brought into canonical spelling, read as each key expects, and held against every rule."""
+"""Bytes to a `Document`: parsed, spelled canonically, read as each key expects, held against every rule."""
 
 from nova_spi.manifest.construct import construct
 from nova_spi.manifest.diagnostics import Diagnostic, Findings, Severity

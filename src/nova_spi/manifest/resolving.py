@@ -9,7 +9,7 @@ from nova_spi.manifest.scalars import resolve_core
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float", "bool", "null")}
 
 
-class NoNumber(ValueError):
+class NotFiniteError(ValueError):
     """It is written as a number, and JSON has none such: infinite or not a number."""
 
 
@@ -18,15 +18,15 @@ def is_plain(scalar: Scalar) -> bool:
     return scalar.tag in _CORE_TAGS if scalar.tag else scalar.plain
 
 
-def resolve(scalar: Scalar) -> None | bool | int | float | str:
+def resolve(scalar: Scalar) -> bool | int | float | str | None:
     """What the scalar means where nothing says what is expected.
 
     Raises:
-        NoNumber: It is an infinity or not a number.
+        NotFiniteError: It is an infinity or not a number.
     """
     value = resolve_core(scalar.text) if is_plain(scalar) else scalar.text
     if isinstance(value, float) and not math.isfinite(value):
-        raise NoNumber(scalar.text)
+        raise NotFiniteError(scalar.text)
     return value
 
 
@@ -45,7 +45,7 @@ def to_number(scalar: Scalar) -> int | float | None:
     """The number, or None where the scalar is none.
 
     Raises:
-        NoNumber: It is an infinity or not a number.
+        NotFiniteError: It is an infinity or not a number.
     """
     value = resolve(scalar)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

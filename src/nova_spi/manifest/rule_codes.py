@@ -11,7 +11,7 @@ PARAMETERS: tuple[Code, ...] = (
         "SPI-M300",
         "Two parameters of one name",
         _ERROR,
-        "Names of parameters differ in more than their case, because the environment variable is INPUT_<NAME> in upper case.",
+        "Names of parameters differ in more than their case: the environment variable is INPUT_<NAME> in upper case.",
         "Rename one of them.",
     ),
     Code(
@@ -32,7 +32,7 @@ PARAMETERS: tuple[Code, ...] = (
         "SPI-M303",
         "A key that does not belong to the type",
         _ERROR,
-        "Constraints and keys such as `items` or `mime_types` mean something for some types only; here it would do nothing.",
+        "Constraints and keys such as `items` or `mime_types` belong to some types; here it would do nothing.",
         "Remove the key, or correct the type.",
     ),
     Code("SPI-M304", "An enum without values", _ERROR, "`type: enum` needs the list `enum`.", "Add `enum: [...]`."),
@@ -70,8 +70,8 @@ PARAMETERS: tuple[Code, ...] = (
         "SPI-M311",
         "A pattern that is not allowed",
         _ERROR,
-        "Patterns are ECMA-262 without look-around, back-references and a quantifier inside a quantified group, so that no "
-        "input can make matching take for ever.",
+        "Patterns are ECMA-262 without look-around, back-references and a quantifier inside a quantified group: what a "
+        "pattern matches must be plain, and quick to tell.",
         "Write the pattern without these.",
     ),
     Code(
@@ -172,7 +172,7 @@ SECTIONS: tuple[Code, ...] = (
         "SPI-M332",
         "Categories that do not agree with the parameters",
         _WARNING,
-        "`model.inputs` and `model.outputs` tell the catalog what the model takes and gives; the parameters say otherwise.",
+        "`model.inputs` and `model.outputs` tell the catalog what the model takes and gives; the parameters differ.",
         "Correct the list, or leave it out: it is then derived from the parameters.",
     ),
     Code(
@@ -221,7 +221,7 @@ SECTIONS: tuple[Code, ...] = (
         "SPI-M350",
         "An interface of the default command's name",
         _ERROR,
-        "An entry with `default: true` only gives the default command another name; its inputs and outputs stand at the top.",
+        "An entry with `default: true` renames the default command, whose inputs and outputs stand at the top level.",
         "Move them to the top level, or remove `default`.",
     ),
     Code("SPI-M351", "Two default commands", _ERROR, "At most one entry has `default: true`.", "Keep one of them."),
@@ -295,7 +295,7 @@ SECTIONS: tuple[Code, ...] = (
         "SPI-M382",
         "A target on the wrong side of the floor",
         _ERROR,
-        "The target gives 100 points and the floor 0: where higher is better, the target is above the floor, else below it.",
+        "The target gives 100 points and the floor 0. Where higher is better, the target is the greater of the two.",
         "Swap the two, or correct the direction.",
     ),
     Code(

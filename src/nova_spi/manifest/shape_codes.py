@@ -30,8 +30,8 @@ SHAPES: tuple[Code, ...] = (
         "SPI-M202",
         "An unknown fact",
         _WARNING,
-        "Facts of a medium (`domain_specific`, `output_specifications`) may go beyond the reference, but a misspelled one "
-        "has no effect.",
+        "Facts of a medium (`domain_specific`, `output_specifications`) may go beyond the reference, but nobody looks "
+        "for a misspelled one.",
         "Correct the spelling, or begin the name with `x-` if it is your own.",
     ),
     Code(
@@ -89,7 +89,7 @@ FORMS: tuple[Code, ...] = (
     _malformed(
         "SPI-M210",
         "Not a model name",
-        "The name becomes a repository's name: lower-case letters and digits, joined by single `.`, `_` or `-`, at most 63.",
+        "The name becomes a repository's: lower-case letters and digits, joined by single `.`, `_` or `-`, at most 63.",
         "Write lower case, with `-` between words.",
     ),
     _malformed(
@@ -141,7 +141,7 @@ FORMS: tuple[Code, ...] = (
     _malformed(
         "SPI-M223",
         "Not a relative path",
-        "Files of a model stand below `execution.base_work_dir`; a path that leaves it would reach what is not the model's.",
+        "Files of a model stand below `execution.base_work_dir`; what lies elsewhere is not the model's.",
         "Write the path relative to base_work_dir, without `..`.",
     ),
     _malformed("SPI-M224", "Not an absolute path", "This path begins at the root, `/`.", "Begin with `/`."),

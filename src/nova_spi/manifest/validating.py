@@ -73,13 +73,9 @@ def _path_in(data: Any, loc: tuple[str | int, ...]) -> tuple[Path, bool]:
     """The place of pydantic's location in the data; steps that name a branch of a union are none."""
     path: list[str | int] = []
     for step in loc:
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        else:
-            continue
-        path.append(step)
+        if isinstance(data, dict | list) and step in (data if isinstance(data, dict) else range(len(data))):
+            data = _at(data, (step,))
+            path.append(step)
     return tuple(path), bool(loc) and loc[-1] == "[key]"
 
 

@@ -29,7 +29,7 @@ from nova_spi.manifest.expecting import (
 from nova_spi.manifest.finding import finding, place, shown, start
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Path, Scalar, Sequence
 from nova_spi.manifest.record import Record
-from nova_spi.manifest.resolving import NoNumber, described, is_null, is_plain, resolve, to_boolean, to_number
+from nova_spi.manifest.resolving import NotFiniteError, described, is_null, is_plain, resolve, to_boolean, to_number
 from nova_spi.manifest.scalars import differs_in_yaml_1_1
 from nova_spi.manifest.spelled import TRUTHS
 from nova_spi.manifest.suggest import did_you_mean
@@ -119,7 +119,7 @@ class Walk:
     def _number(self, node: Scalar, expected: Whole | Real | Choice, path: Path) -> Any:
         try:
             value = to_number(node)
-        except NoNumber:
+        except NotFiniteError:
             return self._not_finite(node, path)
         if value is None or (isinstance(expected, Whole) and isinstance(value, float)):
             return self.wrong(node, expected.said, path)
@@ -229,7 +229,7 @@ class Walk:
             return self._table(node, Table(Anything()), path)
         try:
             return resolve(node)
-        except NoNumber:
+        except NotFiniteError:
             return self._not_finite(node, path)
 
     def wrong(self, node: Node, said: str, path: Path) -> Any:

@@ -46,7 +46,7 @@ def _enum(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:
 
 
 def problems_of(parameter: Data, value: Any) -> tuple[Problem, ...]:
-    """What is wrong with a value for a parameter; nothing where the parameter itself is broken, which is told elsewhere."""
+    """What is wrong with a value for a parameter. Where the parameter itself is broken, that is told elsewhere."""
     if _is_blank(value):
         return ()
     try:

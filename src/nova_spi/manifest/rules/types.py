@@ -7,7 +7,7 @@ from nova_spi.manifest.finding import shown
 from nova_spi.manifest.rules.scope import Scope, Typed
 
 _NUMBERS = ("integer", "float", "decimal")
-_KEYS: dict[str, tuple[str, ...]] = {
+KEYS: dict[str, tuple[str, ...]] = {
     "enum": ("string", "integer", "float", "enum"),
     "precision": ("float",),
     "properties": ("object",),
@@ -51,7 +51,7 @@ def _belonging(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:
     if not typed.kind:
         return
     constraints = typed.data.get("constraints") or {}
-    groups = ((typed.data, (), _KEYS), (constraints, ("constraints",), _CONSTRAINTS))
+    groups = ((typed.data, (), KEYS), (constraints, ("constraints",), _CONSTRAINTS))
     for holder, inner, table in groups:
         for key in holder:
             kinds = table.get(key)
