@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from nova_spi.manifest.diagnostics import Diagnostic
-from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Span, at
+from nova_spi.manifest.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, Span, at
 
 
 class Action(StrEnum):
@@ -45,6 +45,39 @@ class Edit:
         if self.value is not None:
             found["value"] = plain_data(self.value)
         return found
+
+
+def edited(root: Node, edits: Iterable[Edit]) -> Node:
+    """The tree after edits that set values and rename keys, in their order.
+
+    Args:
+        root: The tree.
+        edits: Those that insert or remove are passed over: `nova_spi.manifest.migration` makes them in the tree itself.
+    """
+    for edit in edits:
+        if edit.action in (Action.SET, Action.RENAME) and edit.value is not None:
+            root = _edited_at(root, edit.path, edit)
+    return root
+
+
+def _edited_at(node: Node, path: Path, edit: Edit) -> Node:
+    step, rest = path[0], path[1:]
+    if isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+        items = list(node.items)
+        items[step] = _edited_at(items[step], rest, edit) if rest else edit.value or items[step]
+        return Sequence(tuple(items), node.span, node.flow)
+    if isinstance(node, Mapping):
+        entries = tuple(_edited_entry(entry, rest, edit) if entry.key.text == step else entry for entry in node)
+        return Mapping(entries, node.span, node.flow)
+    return node
+
+
+def _edited_entry(entry: Entry, rest: Path, edit: Edit) -> Entry:
+    if rest:
+        return Entry(entry.key, _edited_at(entry.value, rest, edit))
+    if edit.action is Action.SET:
+        return Entry(entry.key, edit.value or entry.value)
+    return Entry(edit.value, entry.value) if isinstance(edit.value, Scalar) else entry
 
 
 def plain_data(node: Node) -> Any:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from nova_spi.manifest.comments import comments_in
-from nova_spi.manifest.edits import Action, Edit
+from nova_spi.manifest.edits import Action, Edit, edited
 from nova_spi.manifest.json_text import json_text
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Scalar, Sequence, at
 from nova_spi.manifest.scalars import resolve_core
@@ -51,22 +51,29 @@ def fix(document: Readable) -> bytes | None:
         return None
     if not document.edits:
         return document.text.encode()
-    edits = _with_time(document.edits, before.node)
+    wanted = _canonical(before.node, document.edits)
+    stamp = _stamp(before.node)
     try:
-        text = _json(before, edits) if is_json else Surgery(before.text, before.node).apply(edits)
+        if is_json:
+            text = json_text(_stamped(wanted, stamp), before.text)
+        else:
+            text = Surgery(before.text, before.node).apply(_with_stamp(document.edits, stamp))
     except (CannotEdit, ValueError, IndexError):
         return None
-    return text.encode() if _holds(before, text, is_json) else None
+    return text.encode() if _holds(before, wanted, text, is_json) else None
 
 
-def _json(before: Parsed, edits: tuple[Edit, ...]) -> str:
-    assert isinstance(before.node, Mapping)  # noqa: S101 - for the type checker; `fix` has looked
-    node = normalise(before.node).node
-    stamped = next((edit for edit in edits if edit.path == _MODIFIED), None)
-    model = node.get("model") if isinstance(node, Mapping) else None
-    if stamped and isinstance(stamped.value, Scalar) and isinstance(model, Mapping) and isinstance(node, Mapping):
-        node = _put(node, "model", _put(model, "modified_at", stamped.value))
-    return json_text(node, before.text)
+def _canonical(root: Node, edits: tuple[Edit, ...]) -> Node:
+    """The tree as all edits leave it; those that reading found after `normalise` set single values."""
+    normalised = normalise(root)
+    return edited(normalised.node, [edit for edit in edits if edit not in normalised.edits])
+
+
+def _stamped(root: Node, stamp: Edit | None) -> Node:
+    model = at(root, ("model",))
+    if stamp is None or stamp.value is None or not isinstance(model, Mapping) or not isinstance(root, Mapping):
+        return root
+    return _put(root, "model", _put(model, _MODIFIED[-1], stamp.value))
 
 
 def _put(node: Mapping, key: str, value: Node) -> Mapping:
@@ -77,19 +84,20 @@ def _put(node: Mapping, key: str, value: Node) -> Mapping:
     return Mapping(tuple(entries if old else [*entries, new]), node.span, node.flow)
 
 
-def _with_time(edits: tuple[Edit, ...], root: Mapping) -> tuple[Edit, ...]:
-    """The edits with one that states when the manifest was changed."""
+def _stamp(root: Mapping) -> Edit | None:
+    """The edit that states when the manifest was changed; None without a model that it could be said of."""
     model = root.get("model")
     if not isinstance(model, Mapping):
-        return edits
+        return None
     now = _now(model)
-    old = model.entry("modified_at")
+    old = model.get("modified_at")
     if old is None:
-        return (*edits, Edit(Action.INSERT, _MODIFIED, model.span, Scalar(now, False, model.span)))
-    if not isinstance(old.value, Scalar):
-        return edits
-    kept = tuple(edit for edit in edits if edit.path != _MODIFIED)
-    return (*kept, Edit(Action.SET, _MODIFIED, old.value.span, Scalar(now, False, old.value.span)))
+        return Edit(Action.INSERT, _MODIFIED, model.span, Scalar(now, False, model.span))
+    return Edit(Action.SET, _MODIFIED, old.span, Scalar(now, False, old.span)) if isinstance(old, Scalar) else None
+
+
+def _with_stamp(edits: tuple[Edit, ...], stamp: Edit | None) -> tuple[Edit, ...]:
+    return (*(edit for edit in edits if edit.path != _MODIFIED), stamp) if stamp else edits
 
 
 def _now(model: Mapping) -> str:
@@ -103,13 +111,12 @@ def _now(model: Mapping) -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _holds(before: Parsed, text: str, is_json: bool) -> bool:
-    """Whether the new text says what the old one meant, needs no fix any more and has lost no comment."""
+def _holds(before: Parsed, wanted: Node, text: str, is_json: bool) -> bool:
+    """Whether the new text says what is wanted, needs no other spelling any more and has lost no comment."""
     after = parse(text.encode(), json=is_json)
     if before.node is None or after.node is None or len(after.findings) > len(before.findings):
         return False
-    wanted, found = normalise(before.node), normalise(after.node)
-    if found.edits or not _alike(_unstamped(wanted.node), _unstamped(found.node)):
+    if normalise(after.node).edits or not _alike(_unstamped(wanted), _unstamped(after.node)):
         return False
     return is_json or sorted(comments_in(before.text, before.node)) == sorted(comments_in(text, after.node))
 
@@ -123,12 +130,17 @@ def _unstamped(root: Node) -> Node:
 
 
 def _alike(one: Node | None, other: Node | None) -> bool:
-    """Whether two trees say the same, in any order of keys; quotation marks may have been added."""
+    """Whether two trees say the same, in any order of keys."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
-        return one.text == other.text and (not other.plain or one.plain or isinstance(resolve_core(other.text), str))
+        return one.text == other.text and _is_typed(one) == _is_typed(other)
     if isinstance(one, Sequence) and isinstance(other, Sequence):
         return len(one.items) == len(other.items) and all(map(_alike, one.items, other.items))
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         names = {entry.key.text for entry in one}
         return names == {entry.key.text for entry in other} and all(_alike(e.value, other.get(e.key.text)) for e in one)
     return False
+
+
+def _is_typed(scalar: Scalar) -> bool:
+    """Whether the scalar is something other than a string."""
+    return scalar.plain and not isinstance(resolve_core(scalar.text), str)

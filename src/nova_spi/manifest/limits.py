@@ -16,7 +16,7 @@ class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader'
 
     Args:
         code: The finding's code.
-        message: What is wrong, a clause.
+        message: What is wrong.
         span: Where.
         mend: How to mend it.
     """
@@ -26,9 +26,9 @@ class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader'
         self.finding = problem(code, message, span, mend)
 
 
-def problem(code: str, clause: str, span: Span | None, mend: str = "", path: Path = ()) -> Diagnostic:
-    """A finding of reading; its clause becomes a sentence."""
-    return finding(code, f"{clause[:1].upper()}{clause[1:]}.", path, span, mend)
+def problem(code: str, message: str, span: Span | None, mend: str = "", path: Path = ()) -> Diagnostic:
+    """A finding of reading."""
+    return finding(code, message, path, span, mend)
 
 
 def check_depth(depth: int, span: Span) -> None:

@@ -44,12 +44,12 @@ def _with_version(node: Mapping, findings: Findings, edits: list[Edit]) -> Mappi
     path = ("spi_version",)
     if stated is None:
         version = Scalar(VERSION, False, start(node.span))
-        message = "The manifest has no spi_version; it is read as version 0 and migrated to 1."
+        message = "the manifest has no spi_version; it is read as version 0 and migrated to 1"
         edits.append(Edit(Action.INSERT, path, node.span, version, first=True))
         entries = (Entry(Scalar("spi_version", True, start(node.span)), version), *node.entries)
     elif isinstance(stated.value, Scalar) and stated.value.text == "0":
         version = Scalar(VERSION, False, stated.value.span)
-        message = "The manifest is of version 0; it is migrated to 1."
+        message = "the manifest is of version 0; it is migrated to 1"
         edits.append(Edit(Action.SET, path, stated.value.span, version, stated.key.span))
         entries = tuple(Entry(entry.key, version) if entry is stated else entry for entry in node)
     else:
@@ -68,7 +68,7 @@ def _with_scorecard(node: Mapping, findings: Findings, edits: list[Edit]) -> Map
     findings.add(
         finding(
             "SPI-M110",
-            "catalog.scorecard is read as the top level's scorecard.",
+            "catalog.scorecard is read as the top level's scorecard",
             ("catalog", "scorecard"),
             moved.key.span,
             _FIX,

@@ -72,19 +72,19 @@ class Respelling:
             case Several(item=Object() | Table() | Several()) | Several(or_text=True):
                 return node
             case Several() if isinstance(node, Scalar) and not _is_empty(node):
-                self._tell("SPI-M105", f"{place(path)} takes a list; here stands one value.", path, node.span)
+                self._tell("SPI-M105", f"{place(path)} takes a list; here stands one value", path, node.span)
                 return Sequence((node,), node.span, True)
             case Object(model=model) if model is EntryPoint and not isinstance(node, Mapping) and not _is_empty(node):
                 return self._entry_point(node, path)
             case Text() | Whole() | Real() | Truth() | Choice() if _holds_one_scalar(node):
-                self._tell("SPI-M106", f"{place(path)} takes one value; here stands a list of one.", path, node.span)
+                self._tell("SPI-M106", f"{place(path)} takes one value; here stands a list of one", path, node.span)
                 return node.items[0]  # type: ignore[union-attr]  # it is a list, or it would not hold one
             case _:
                 return node
 
     def _entry_point(self, node: Node, path: Path) -> Node:
         what = "a text" if isinstance(node, Scalar) else "a list"
-        self._tell("SPI-M109", f"{place(path)} takes a map; here stands {what}, read as its command.", path, node.span)
+        self._tell("SPI-M109", f"{place(path)} takes a map; here stands {what}, read as its command", path, node.span)
         return Mapping((Entry(Scalar("command", True, node.span), node),), node.span, True)
 
     def _inside(self, node: Node, wants: Expectation, path: Path, name: str) -> Node:
@@ -140,7 +140,7 @@ class Respelling:
                 return self._choice(node, (known,), path, name) if known else self._truth(node, path)
             case Text() if name in LEAVES:
                 code, what, canonical = LEAVES[name]
-                return self._replace(node, canonical(node.text), code, f"The {what} has another name", path)
+                return self._replace(node, canonical(node.text), code, f"the {what} has another name", path)
             case _:
                 return node
 
@@ -149,7 +149,7 @@ class Respelling:
             return node
         typed = TYPES.get(node.text.lower()) if name == "type" else None
         if typed in words:
-            return self._replace(node, typed, "SPI-M101", "The type has another name", path)
+            return self._replace(node, typed, "SPI-M101", "the type has another name", path)
         known = word(node.text, words)
         return self._replace(node, known, "SPI-M102", f"{place(path)} has another spelling", path) if known else node
 
@@ -158,7 +158,7 @@ class Respelling:
         if known is None or to_boolean(node) is not None:
             return node
         done = Scalar(known, True, node.span)
-        self._tell("SPI-M103", f"{place(path)} is {known}, written as {shown(node.text)}.", path, node.span)
+        self._tell("SPI-M103", f"{place(path)} is {known}, written as {shown(node.text)}", path, node.span)
         self.edits.append(Edit(Action.SET, path, node.span, done))
         return done
 
@@ -166,7 +166,7 @@ class Respelling:
         if new == node.text:
             return node
         done = replace(node, text=new, tag=None)
-        self._tell(code, f"{said}: {shown(node.text)} is read as {new}.", path, node.span)
+        self._tell(code, f"{said}: {shown(node.text)} is read as {new}", path, node.span)
         self.edits.append(Edit(Action.SET, path, node.span, done))
         return done
 
@@ -179,7 +179,7 @@ class Respelling:
                 continue
             key = replace(entry.key, text=new)
             where = (*path, entry.key.text)
-            self._tell("SPI-M112", f"The key {entry.key.text} is written {new} here.", where, entry.key.span)
+            self._tell("SPI-M112", f"the key {entry.key.text} is written {new} here", where, entry.key.span)
             self.edits.append(Edit(Action.RENAME, where, entry.key.span, key))
             entries.append(Entry(key, entry.value))
         return node if _same(entries, node.entries) else _with(node, entries)

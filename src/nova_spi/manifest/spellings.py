@@ -62,6 +62,6 @@ def yaml11_warning(scalar: Scalar, path: Path) -> tuple[Diagnostic, Edit] | None
     other = differs_in_yaml_1_1(scalar.text) if scalar.plain else None
     if other is None:
         return None
-    message = f"The text {shown(scalar.text)} has no quotation marks; YAML 1.1 reads {other} there."
+    message = f"the text {shown(scalar.text)} has no quotation marks; YAML 1.1 reads {other} there"
     edit = Edit(Action.SET, path, scalar.span, replace(scalar, plain=False, tag=None))
     return finding("SPI-M113", message, path, scalar.span, FIX), edit

@@ -35,10 +35,10 @@ class Surgery:
     """
 
     def __init__(self, text: str, root: Mapping) -> None:
-        self._text = text
-        self._root = root
-        self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
         self._break = "\r\n" if "\r\n" in text else "\n"
+        self._text = text if text.endswith(("\n", "\r")) else text + self._break
+        self._root = root
+        self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(self._text))]
         self._quoted: set[Span] = set()
 
     def apply(self, edits: tuple[Edit, ...]) -> str:
@@ -68,25 +68,22 @@ class Surgery:
 
     def _set(self, edit: Edit) -> list[_Cut]:
         start, end = self._range(edit.span)
-        if self._is_block_list(start):
-            return self._set_block(edit, start, end)
-        if isinstance(edit.value, Scalar):
+        is_list = self._is_block_list(start)
+        if isinstance(edit.value, Scalar) and not is_list and self._text[start] not in "[{":
             return [_Cut(start, end, self._scalar(edit.value, edit.span))]
-        return [_Cut(start, end, flow_text(self._spelled(edit.value)))]
-
-    def _set_block(self, edit: Edit, start: int, end: int) -> list[_Cut]:
-        """A list in block style becomes a value on the line of its key; its comments go above that line."""
         if edit.key is None:
-            raise CannotEdit("a list within a list")
-        key_end = self._range(edit.key)[1]
-        colon = self._text.index(":", key_end) + 1
-        notes = comments_in(self._text, self._root, colon, end)
-        cuts = [_Cut(colon, end, f" {flow_text(self._spelled(edit.value))}")]
-        if notes:
-            line = self._line_start(edit.key)
-            indent = " " * (edit.key.column - 1)
-            cuts.append(_Cut(line, line, "".join(f"{indent}{note}{self._break}" for note in notes)))
-        return cuts
+            raise CannotEdit("a collection within a list")
+        before = self._text.index(":", self._range(edit.key)[1]) + 1 if is_list else start
+        new = flow_text(self._spelled(edit.value))
+        return [*self._lifted_comments(edit.key, before, end), _Cut(before, end, f" {new}" if is_list else new)]
+
+    def _lifted_comments(self, key: Span, start: int, end: int) -> list[_Cut]:
+        """Comments of a value that is written anew go above the line of its key."""
+        notes = comments_in(self._text, self._root, start, end)
+        line = self._line_start(key)
+        indent = re.match(r"[ \t]*", self._text[line:])
+        before = indent.group() if indent else ""
+        return [_Cut(line, line, "".join(f"{before}{note}{self._break}" for note in notes))] if notes else []
 
     def _is_block_list(self, start: int) -> bool:
         return self._text[start : start + 1] == "-" and self._text[start + 1 : start + 2] in (" ", "\t", "\n", "\r")
@@ -136,8 +133,7 @@ class Surgery:
             place = self._above(first)
             return _Cut(place, place, block)
         place = self._below(parent.entries[-1])
-        gap = self._break if place and self._text[place - 1] not in "\r\n" else ""
-        return _Cut(place, place, gap + block)
+        return _Cut(place, place, block)
 
     def _insert_flow(self, parent: Mapping, key: Scalar, edit: Edit) -> _Cut:
         start, end = self._range(parent.span)

@@ -32,7 +32,7 @@ def _weight(metric: Node, path: Path, respell: Respell) -> Node:
     if not isinstance(metric, Mapping) or not isinstance(old, Scalar):
         return metric
     new = format((Decimal(old.text) / 100).normalize(), "f")
-    return _put(metric, "weight", respell(old, new, "SPI-M111", "Weights are fractions of 1", (*path, "weight")))
+    return _put(metric, "weight", respell(old, new, "SPI-M111", "weights are fractions of 1", (*path, "weight")))
 
 
 def _put(node: Mapping, key: str, value: Node) -> Mapping:

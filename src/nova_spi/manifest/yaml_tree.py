@@ -93,8 +93,8 @@ class _Builder:
         for found in _DIRECTIVE.finditer(self._text, 0, event.start_mark.index) if event.explicit else ():
             line = self._text.count("\n", 0, found.start()) + 1
             place = Span(line, 1, line, len(found.group()) + 1)
-            clause = f"the directive {found.group()[:40].rstrip()} is not allowed"
-            self._findings.add(problem("SPI-M016", clause, place, "remove the line"))
+            message = f"the directive {found.group()[:40].rstrip()} is not allowed"
+            self._findings.add(problem("SPI-M016", message, place, "remove the line"))
 
     def _scalar(self, event: Any) -> None:
         span = self._content_span(event)
