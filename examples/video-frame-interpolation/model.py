@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from motion import between
-from video import Reader, Writer
+from video import Reader, Writer, save_picture
 
 logger = logging.getLogger("spi")
 LOG_EVERY = 50  # frames
@@ -28,31 +28,35 @@ class Interpolator:
             quality: H.264's constant rate factor, from 0 (lossless) to 51; 18 shows no loss to most eyes.
 
         Returns:
-            `film`, an MP4 file with 2 n - 1 frames and the sound as it was; `frames_in`, `frames_out`, `fps_out`;
-            `cuts`, how many scene changes were found.
+            `film`, an MP4 file with 2 n - 1 frames and the sound as it was; `sample`, its first new frame as a PNG file;
+            `frames_in`, `frames_out`, `fps_out`; `cuts`, how many scene changes were found.
         """
-        film = Path(tempfile.mkdtemp()) / "interpolated.mp4"
+        folder = Path(tempfile.mkdtemp())
+        film, sample = folder / "interpolated.mp4", folder / "sample.png"
+        count = cuts = 0
         with Reader(video) as frames:
             pictures = iter(frames)
             previous = next(pictures, None)
             if previous is None:
                 raise ValueError(f"{video.name} has no frame that can be read")
-            count, cuts = 1, 0
             with Writer(film, 2 * frames.rate, previous.shape[:2], quality, sound_of=video) as out:
                 out.write(previous)
-                for picture in pictures:
+                for count, picture in enumerate(pictures, 1):
                     new, cut = between(previous, picture, search_range)
+                    if count == 1:
+                        save_picture(sample, new)
                     out.write(new)
                     out.write(picture)
-                    previous, count, cuts = picture, count + 1, cuts + cut
+                    previous, cuts = picture, cuts + cut
                     if count % LOG_EVERY == 0:
                         logger.info("%d frames", count)
-        if count < 2:
+        if not count:
             raise ValueError(f"{video.name} has one frame only: there is nothing to interpolate")
         return {
             "film": film,
-            "frames_in": count,
-            "frames_out": 2 * count - 1,
+            "sample": sample,
+            "frames_in": count + 1,
+            "frames_out": 2 * count + 1,
             "fps_out": float(2 * frames.rate),
             "cuts": cuts,
         }

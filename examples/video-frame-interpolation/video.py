@@ -84,3 +84,14 @@ class Writer:
             if packet.dts is not None:
                 packet.stream = self.sound
                 self.container.mux(packet)
+
+
+def save_picture(path: Path, picture: NDArray[np.uint8]) -> Path:
+    """One frame as a PNG file, without loss."""
+    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+        stream = container.add_stream("png", rate=1)
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt = "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path

@@ -54,6 +54,7 @@ def main() -> None:
     sign = photographed(written(SIGN, 30, "white", "#14487c"), seed=1)
     sign.save(HERE / "sign.jpg", quality=80)
     written(NOTE, 30, "black", "white").convert("L").save(HERE / "note.png", optimize=True)
+    (HERE / "note.txt").write_text("\n".join(NOTE), encoding="utf-8")
     Image.new("RGB", (160, 120), "#b0b0b0").save(HERE / "blank.png", optimize=True)
     thumbnail = HERE.parent / "assets" / "thumbnail.png"
     thumbnail.parent.mkdir(exist_ok=True)

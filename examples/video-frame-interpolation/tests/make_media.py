@@ -1,14 +1,13 @@
 """Draws the test scene and writes it: `python tests/make_media.py` in this example's virtual environment.
 
 A made-up scene, so that the true frame between two frames is known: a textured ground pans, two textured things move
-over it, one in a curve. `scene(time)` draws it at any moment; the test film has every frame at 25 a second, the
-reference film those at 50 a second, every second of which the model has never seen.
+over it, one in a curve. `scene(time)` draws it at any moment; the test film has every frame at 25 a second, and
+the reference is the true frame between its first two, which the model has never seen.
 """
 
 import sys
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,25 +64,16 @@ def scene(time: float) -> NDArray[np.uint8]:
 
 
 def main() -> None:
-    """Writes both films, each under 100 KiB, and the catalog's picture."""
+    """Writes the film, the true frame and the catalog's picture, each under 100 KiB."""
     sys.path.insert(0, str(HERE.parent))
-    from video import Writer  # stands beside the model
+    from video import Writer, save_picture  # stands beside the model
 
-    for name, times, rate in (
-        ("scene_25fps.mp4", np.arange(FRAMES), RATE),
-        ("scene_50fps.mp4", np.arange(2 * FRAMES - 1) / 2, 2 * RATE),
-    ):
-        with Writer(HERE / name, rate, SIZE, quality=14) as film:
-            for time in times:
-                film.write(scene(time))
-    picture = HERE.parent / "assets" / "thumbnail.png"
-    picture.parent.mkdir(exist_ok=True)
-    with av.open(str(picture), "w", format="image2", options={"update": "1"}) as still:
-        stream = still.add_stream("png", rate=1)
-        stream.height, stream.width, stream.pix_fmt = *SIZE, "rgb24"
-        frame = av.VideoFrame.from_ndarray(scene(8), format="rgb24")
-        still.mux(stream.encode(frame))
-        still.mux(stream.encode(None))
+    with Writer(HERE / "scene_25fps.mp4", RATE, SIZE, quality=14) as film:
+        for time in range(FRAMES):
+            film.write(scene(time))
+    save_picture(HERE / "true_first_new_frame.png", scene(0.5))
+    (HERE.parent / "assets").mkdir(exist_ok=True)
+    save_picture(HERE.parent / "assets" / "thumbnail.png", scene(8))
 
 
 if __name__ == "__main__":
