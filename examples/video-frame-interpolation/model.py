@@ -28,7 +28,7 @@ class Interpolator:
             quality: H.264's constant rate factor, from 0 (lossless) to 51; 18 shows no loss to most eyes.
 
         Returns:
-            `film`, an MP4 file with 2 n - 1 frames and the sound as it was; `sample`, its first new frame as a PNG file;
+            `film`, an MP4 file with 2 n - 1 frames and the sound as it was; `sample`, its first new frame as PNG;
             `frames_in`, `frames_out`, `fps_out`; `cuts`, how many scene changes were found.
         """
         folder = Path(tempfile.mkdtemp())
