@@ -38,6 +38,10 @@ def wait_until(true, seconds: float = 5.0) -> bool:
     return bool(true())
 
 
+def open_descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
 class Lab:
     """A run folder, a mark in the environment of everything that is started, and an engine."""
 
@@ -70,9 +74,9 @@ class Lab:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     made = Lab(tmp_path)
-    before = set(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     yield made
     assert wait_until(lambda: not made.left(), 1.0), f"still running: {made.left()}"
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_shared_memory_of_multiprocessing_is_tidied_up_by_its_tracker(lab):
     outcome = lab.run(lab.python(source))
     assert outcome.exit_code == 0
     name = lab.text().splitlines()[0]
-    assert not os.path.exists(f"/dev/shm/{name}")
+    assert not Path("/dev/shm", name).exists()
 
 
 def test_a_crowd_of_children_is_ended(lab):

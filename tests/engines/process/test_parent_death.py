@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nova_spi.engines.process import request
+
 SUPERVISING = """
 import sys, threading
 from pathlib import Path
@@ -27,8 +29,11 @@ except KeyboardInterrupt:
     after = __import__("os").listdir("/proc/self/fd")
     print("interrupted", sorted(before) == sorted(after), flush=True)
 """
-FAMILY = "trap '' TERM INT HUP; sleep 60 & setsid sleep 60 & (setsid sh -c 'sleep 60 & sleep 60' &) ; touch ready; sleep 60"
-FORKED = "import os, time\nif os.fork() == 0: time.sleep(30); os._exit(0)"
+FAMILY = (
+    "trap '' TERM INT HUP; sleep 60 & setsid sleep 60 & (setsid sh -c 'sleep 60 & sleep 60' &) ; touch ready; sleep 60"
+)
+BOOT = "import sys; sys.path.append(sys.argv[1]); from process.launcher import main; main()"
+ENGINES = str(Path(request.__file__).parent.parent)
 
 
 @pytest.fixture
@@ -100,23 +105,17 @@ def test_control_c_ends_everything_and_goes_on(lab, supervising):
     assert process.returncode == 0
 
 
+def answer(said: bytes) -> tuple[int, bytes]:
+    argv = [sys.executable, "-I", "-S", "-c", BOOT, ENGINES]
+    found = subprocess.run(argv, input=said, capture_output=True, timeout=10, check=False)
+    return found.returncode, found.stdout
+
+
 def test_the_launcher_leaves_when_its_parent_was_gone_before_it_began(lab):
-    from nova_spi.engines.process.request import Request
-
-    request = Request(1, b"/bin/sleep", b"/", [b"sleep", b"60"], [], [os.fsencode(lab.mark)]).encode()
-    folder = str(Path(sys.modules[Request.__module__].__file__).parent.parent)
-    boot = "import sys; sys.path.append(sys.argv[1]); from process.launcher import main; main()"
-    found = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", boot, folder], input=request, capture_output=True, timeout=10, check=False
-    )
-    assert (found.returncode, found.stdout) == (1, b"")
+    wanted = request.Request(1, b"/bin/sleep", b"/", [b"sleep", b"60"], [], [os.fsencode(lab.mark)])
+    assert answer(wanted.encode()) == (1, b"")
 
 
-def test_the_launcher_leaves_when_the_request_is_cut_off(lab):
-    folder = str(Path(sys.modules["nova_spi.engines.process.request"].__file__).parent.parent)
-    boot = "import sys; sys.path.append(sys.argv[1]); from process.launcher import main; main()"
-    for said in (b"", b"0000", b"00000100abc"):
-        found = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", boot, folder], input=said, capture_output=True, timeout=10, check=False
-        )
-        assert (found.returncode, found.stdout) == (1, b"")
+@pytest.mark.parametrize("said", [b"", b"0000", b"00000100abc"])
+def test_the_launcher_leaves_when_the_request_is_cut_off(said):
+    assert answer(said) == (1, b"")

@@ -72,7 +72,9 @@ def test_the_environment_is_exactly_the_given_one(lab, monkeypatch):
 def test_no_descriptor_of_ours_is_inherited(lab, tmp_path):
     with (tmp_path / "secret").open("w") as ours:
         os.set_inheritable(ours.fileno(), True)
-        lab.run(lab.python("import os; print(sorted(os.listdir('/proc/self/fd'))[:3], len(os.listdir('/proc/self/fd')))"))
+        lab.run(
+            lab.python("import os; print(sorted(os.listdir('/proc/self/fd'))[:3], len(os.listdir('/proc/self/fd')))")
+        )
     assert lab.text() == "['0', '1', '2'] 4\n"  # the fourth is the listing itself
 
 
@@ -142,7 +144,9 @@ def test_what_the_kernel_refuses_to_start_says_why(lab):
 
 def test_a_large_environment_arrives_whole(lab):
     variables = {f"V{number}": "x" * 100_000 for number in range(10)}
-    lab.run(lab.python("import os; print(sum(len(v) for k, v in os.environ.items() if k[0] == 'V'))", variables=variables))
+    lab.run(
+        lab.python("import os; print(sum(len(v) for k, v in os.environ.items() if k[0] == 'V'))", variables=variables)
+    )
     assert lab.text() == "1000000\n"
 
 
@@ -269,7 +273,8 @@ def test_the_engine_costs_little(lab):
 def test_the_launcher_loads_nothing_that_is_slow(lab):
     source = (
         "import sys; sys.path.append(sys.argv[1]); import process.launcher;"
-        "print(sorted(set(sys.modules) & {'json', 're', 'enum', 'typing', 'ctypes', 'subprocess', 'pathlib', 'signal'}))"
+        "slow = {'json', 're', 'enum', 'typing', 'ctypes', 'subprocess', 'pathlib', 'signal'};"
+        "print(sorted(set(sys.modules) & slow))"
     )
     folder = str(launching.Path(launching.__file__).parent.parent)
     found = subprocess.run(

@@ -60,11 +60,13 @@ class Environments:
         folder = self._root / digest
         cached = _ready(folder)
         if not cached:
-            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with locked(folder.with_suffix(".lock"), progress):
-                cached = _ready(folder)
-                if not cached:
-                    _make(folder, interpreter, snapshot, progress)
+            try:
+                cached = _make_once(folder, interpreter, snapshot, progress)
+            except OSError as error:
+                mend = "Free some disk space, or set cache_dir to a folder that you can write."
+                raise EnvironmentFailed(
+                    "The model's environment could not be made.", why=str(error), mend=mend
+                ) from error
         return Environment(
             python=folder / "bin" / "python",
             version=interpreter.version,
@@ -117,6 +119,18 @@ def _ready(folder: Path) -> bool:
     return (folder / "bin" / "python").exists()
 
 
+def _make_once(
+    folder: Path, interpreter: Interpreter, snapshot: requirements.Snapshot | None, progress: Progress
+) -> bool:
+    """Makes the environment, unless another process has done so while we waited for the lock; True where it has."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(folder.with_suffix(".lock"), progress):
+        if _ready(folder):
+            return True
+        _make(folder, interpreter, snapshot, progress)
+        return False
+
+
 def _make(folder: Path, interpreter: Interpreter, snapshot: requirements.Snapshot | None, progress: Progress) -> None:
     """Makes the environment in its place (a virtual environment cannot be moved) and marks it as complete."""
     progress.stage("environment", f"Python {interpreter.version}")
@@ -131,10 +145,6 @@ def _make(folder: Path, interpreter: Interpreter, snapshot: requirements.Snapsho
         draft = folder / f"{_COMPLETE}.draft"
         draft.write_text(json.dumps(said), encoding="utf-8")
         draft.replace(folder / _COMPLETE)
-    except OSError as error:
-        _remove(folder)
-        mend = "Free some disk space, or set cache_dir to a folder that you can write."
-        raise EnvironmentFailed("The model's environment could not be made.", why=str(error), mend=mend) from error
     except BaseException:
         _remove(folder)
         raise
@@ -181,5 +191,8 @@ def _last_use(folder: Path) -> float:
 
 def _remove(folder: Path) -> None:
     """Deletes a folder, its marker first: what is half deleted is not complete."""
-    (folder / _COMPLETE).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        (folder / _COMPLETE).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
