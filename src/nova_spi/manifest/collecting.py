@@ -1,7 +1,7 @@
 """Entries of a mapping as they come, first come first kept: what the YAML and the JSON reader share."""
 
 from nova_spi.manifest.diagnostics import Findings
-from nova_spi.manifest.limits import problem
+from nova_spi.manifest.limits import cut, problem
 from nova_spi.manifest.nodes import Entry, Node, Path, Scalar, show
 
 
@@ -31,7 +31,7 @@ class Entries:
         self._findings.add(
             problem(
                 "SPI-M012",
-                f"the key {show(path)} stands twice: at {first.span.line}:{first.span.column} "
+                f"the key {cut(show(path))} stands twice: at {first.span.line}:{first.span.column} "
                 f"and at {key.span.line}:{key.span.column}",
                 key.span,
                 "keep one of the two; until then the first counts",

@@ -6,7 +6,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # not in the 
 
 from nova_spi.manifest.collecting import Entries
 from nova_spi.manifest.diagnostics import Findings
-from nova_spi.manifest.limits import Unreadable, check_depth, check_values
+from nova_spi.manifest.limits import Unreadable, check_depth, check_values, cut
 from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Sequence, Span
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -82,8 +82,7 @@ class _Reader:
             raise self._stop("JSON has no comments", "remove the comment, or write manifest.yml")
         if word is None:
             raise self._stop(f"a value is missing before '{text}'", "write a value, or remove the comma")
-        shown = text if len(text) <= 40 else text[:40] + "..."
-        raise self._stop(f"{shown} is not a JSON value", _MENDS.get(text, "put double quotation marks around text"))
+        raise self._stop(f"{cut(text)} is not a JSON value", _MENDS.get(text, "put double quotation marks around text"))
 
     def _array(self, path: Path, depth: int) -> Sequence:
         start = self._at

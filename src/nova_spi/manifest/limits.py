@@ -11,6 +11,9 @@ MAX_ALIASED = 10_000
 """Values that aliases may add to those that are written out."""
 
 
+_LONGEST_WORD = 60
+
+
 class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader's edge and is never an error to callers
     """Stops the reading of a document.
 
@@ -29,6 +32,11 @@ class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader'
 def problem(code: str, message: str, span: Span | None, mend: str = "", path: Path = ()) -> Diagnostic:
     """A finding of reading."""
     return finding(code, message, path, span, mend)
+
+
+def cut(word: str) -> str:
+    """A word of the document as a message shows it: never long."""
+    return word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."
 
 
 def check_depth(depth: int, span: Span) -> None:

@@ -10,6 +10,8 @@ from nova_spi.manifest.excerpt import excerpt, lines_of, safe
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.SUGGESTION: "1;36"}
 _BOLD = "1"
 _FAINT = "34"
+_LONGEST = 500
+"""Characters of a message: a document can have keys of a megabyte."""
 
 
 class HasDiagnostics(Protocol):
@@ -55,9 +57,9 @@ class _Page:
                 f"{gutter} {bar} {self._marked(shown.caret, item.severity)}",
             ]
         if item.path:
-            lines.append(f"{gutter} {self._paint('=', _FAINT)} at: {safe(item.where)}")
+            lines.append(f"{gutter} {self._paint('=', _FAINT)} at: {self._short(item.where)}")
         if item.mend:
-            lines.append(f"{gutter} {self._paint('=', _FAINT)} mend: {safe(item.mend)}")
+            lines.append(f"{gutter} {self._paint('=', _FAINT)} mend: {self._short(item.mend)}")
         return "\n".join(line.rstrip() for line in lines) + "\n\n"
 
     def summary(self, diagnostics: list[Diagnostic]) -> str:
@@ -70,7 +72,11 @@ class _Page:
         if item.span:
             place += f":{item.span.line}:{item.span.column}"
         kind = self._paint(f"{item.severity} {item.code}", _COLOURS[item.severity])
-        return f"{self._paint(place, _BOLD)}: {kind} {safe(item.message)}"
+        return f"{self._paint(place, _BOLD)}: {kind} {self._short(item.message)}"
+
+    @staticmethod
+    def _short(text: str) -> str:
+        return safe(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
     def _marked(self, caret: str, severity: Severity) -> str:
         marks = caret.lstrip()

@@ -20,7 +20,7 @@ from ruamel.yaml.events import (
 from nova_spi.manifest.collecting import Entries
 from nova_spi.manifest.diagnostics import Findings
 from nova_spi.manifest.events import Events
-from nova_spi.manifest.limits import MAX_ALIASED, Unreadable, check_depth, check_values, problem
+from nova_spi.manifest.limits import MAX_ALIASED, Unreadable, check_depth, check_values, cut, problem
 from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Sequence, Span
 from nova_spi.manifest.yaml_words import explain
 
@@ -93,7 +93,7 @@ class _Builder:
         for found in _DIRECTIVE.finditer(self._text, 0, event.start_mark.index) if event.explicit else ():
             line = self._text.count("\n", 0, found.start()) + 1
             place = Span(line, 1, line, len(found.group()) + 1)
-            message = f"the directive {found.group()[:40].rstrip()} is not allowed"
+            message = f"the directive {cut(found.group().rstrip())} is not allowed"
             self._findings.add(problem("SPI-M016", message, place, "remove the line"))
 
     def _scalar(self, event: Any) -> None:
@@ -127,7 +127,7 @@ class _Builder:
         return Span(start.line + breaks + 1, column + 1, end.line + 1, end.column + 1)
 
     def _unknown_tag(self, tag: str, span: Span) -> None:
-        shown = tag.replace(_TAGS, "!!")
+        shown = cut(tag.replace(_TAGS, "!!"))
         self._findings.add(
             problem("SPI-M015", f"the tag {shown} is not known here", span, "remove the tag", self._path())
         )
@@ -168,14 +168,14 @@ class _Builder:
         name = event.anchor
         if name in self._open:
             raise Unreadable(
-                "SPI-M010", f"the alias *{name} stands within its own anchor", span, "write the value out instead"
+                "SPI-M010", f"the alias *{cut(name)} stands within its own anchor", span, "write the value out instead"
             )
         if name not in self._anchors:
             raise Unreadable(
                 "SPI-M019",
-                f"the alias *{name} has no anchor before it",
+                f"the alias *{cut(name)} has no anchor before it",
                 span,
-                f"mark the value with &{name}, or put quotation marks around the text",
+                f"mark the value with &{cut(name)}, or put quotation marks around the text",
             )
         node, size = self._anchors[name]
         self._aliased += size
