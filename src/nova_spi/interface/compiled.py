@@ -111,12 +111,11 @@ def compile_interface(manifest: "Manifest") -> Interface:
     named = next(((name, command) for name, command in declared.items() if command.default), None)
     default, own = named or (DEFAULT_NAME, None)
     execution = manifest.execution
-    found = {default: _compiled(default, own, execution, manifest.inputs, manifest.outputs, default=True)}
-    if not found[default].description:
-        found[default] = _described(found[default], manifest.model.description or "")
+    described = manifest.model.description or ""
+    found = {default: _compiled(default, own, execution, manifest.inputs, manifest.outputs, described)}
     for name, command in declared.items():
         if name not in found:
-            found[name] = _compiled(name, command, execution, command.inputs, command.outputs, default=False)
+            found[name] = _compiled(name, command, execution, command.inputs, command.outputs)
     return Interface(MappingProxyType(found), default)
 
 
@@ -126,25 +125,18 @@ def _compiled(
     execution: "Execution | None",
     inputs: "tuple[Declared, ...]",
     outputs: "tuple[Declared, ...]",
-    *,
-    default: bool,
+    described: str | None = None,
 ) -> CompiledCommand:
     entry_point = (own and own.entry_point) or (execution and execution.entry_point)
     resources = (own and own.resources) or (execution and execution.resources)
     timeout = (own and own.timeout_seconds) or (execution.timeout_seconds if execution else DEFAULT_TIMEOUT_SECONDS)
     return CompiledCommand(
         name=name,
-        description=(own and own.description) or "",
+        description=(own and own.description) or described or "",
         inputs=tuple(Parameter.from_dict(parameter.to_dict()) for parameter in inputs),
         outputs=tuple(Parameter.from_dict(parameter.to_dict()) for parameter in outputs),
         entry_point=entry_point or None,
         timeout_seconds=float(timeout),
         resources=resources or None,
-        default=default,
+        default=described is not None,
     )
-
-
-def _described(command: CompiledCommand, description: str) -> CompiledCommand:
-    from dataclasses import replace
-
-    return replace(command, description=description)

@@ -34,7 +34,9 @@ _TEXT_BY_EXTENSION = {
     "log": "text/plain",
 }
 _NOT_TEXT = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
-_XML_ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE[^>]*>\s*)?<([A-Za-z][\w:.-]*)", re.DOTALL)
+_XML_ROOT = re.compile(
+    r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE[^>]*>\s*)?<([A-Za-z][\w:.-]*)", re.DOTALL
+)
 
 
 def sniff(path: Path) -> str:
