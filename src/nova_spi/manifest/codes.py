@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from nova_spi.manifest.code import Code
-from nova_spi.manifest.code_examples import EXAMPLES
 from nova_spi.manifest.project_codes import PROJECT_CODES
 from nova_spi.manifest.rule_codes import RULE_CODES
 from nova_spi.manifest.shape_codes import SHAPE_CODES
@@ -36,18 +35,26 @@ Every finding of `nova-spi validate` has one of these codes. An **error** fails 
 """
 
 
+def examples() -> dict[str, tuple[str, str]]:
+    """A bad and a good fragment for each code that a few lines can show. The page needs them, reading does not."""
+    from nova_spi.manifest import parameter_examples, section_examples, shape_examples, suggestion_examples
+
+    modules = (shape_examples, parameter_examples, section_examples, suggestion_examples)
+    return {code: pair for module in modules for code, pair in module.EXAMPLES.items()}
+
+
 def page() -> str:
     """The page docs/codes.md."""
     parts = [_HEAD]
+    shown = examples()
     for title, about, codes in _CHAPTERS:
         parts.append(f"## {title}\n\n{about}\n")
-        parts.extend(_entry(code) for code in codes)
+        parts.extend(_entry(code, *shown.get(code.code, ("", ""))) for code in codes)
     return "\n".join(parts)
 
 
-def _entry(code: Code) -> str:
+def _entry(code: Code, bad: str, good: str) -> str:
     lines = [f"### {code.code}: {code.title}", "", f"*{code.severity}*", "", code.explanation]
-    bad, good = EXAMPLES.get(code.code, ("", ""))
     for label, example in (("Bad:", bad), ("Good:", good)):
         if example:
             lines += ["", label, "", "```yaml", example.rstrip("\n"), "```"]
