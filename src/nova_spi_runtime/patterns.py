@@ -120,7 +120,7 @@ def natural_key(name: str) -> tuple[tuple[tuple[int, str, str], ...], str]:
             parts.append((0, f"{len(bare):08d}", bare))
             digits = ""
         parts.append((1, char.casefold(), ""))
-    return tuple(parts), name
+    return tuple(parts[:-1]), name
 
 
 def numbered_name(pattern: str, index: int, padding: Optional[int], suffix: str) -> str:
@@ -153,7 +153,7 @@ def may_overlap(first: str, second: str) -> bool:
     """Whether one name could match both patterns. Put the mount path before a pattern to compare whole paths.
 
     Exact, but for three things in which it says yes too often: the case of letters never counts (some disks do not
-    keep it), a leading dot is a character like others, and in ``[...]`` all characters beyond ASCII are one.
+    keep it), a leading dot is a character like others, and letters beyond ASCII, and ranges of them, count as one.
 
     Raises:
         PatternInvalid: A pattern cannot be read.
