@@ -3,6 +3,7 @@
 Values of keys are edited by `nova_spi.manifest.surgery`; new items of lists are put in here.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from nova_spi.manifest.surgery import CannotEdit, Surgery
 from nova_spi.manifest.writing import block_lines, flow_text, to_node
 
 _STEP = 2
+_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def patched(text: str, old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -65,28 +67,28 @@ def _whole(entry: Entry) -> Span:
 
 def _appended(text: str, key: str, item: Node) -> str:
     """The text with one more item in a list of the top level."""
-    root = _parsed(text)
-    entry = root.entry(key)
+    entry = _parsed(text).entry(key)
     if entry is None or not isinstance(entry.value, Sequence):
         raise CannotEdit("no list to add to")
-    items = entry.value.items
+    span, items = entry.value.span, entry.value.items
+    newline = "\r\n" if "\r\n" in text else "\n"
     if not items:
-        start = _offset(text, entry.value.span.line, entry.value.span.column)
-        end = _offset(text, entry.value.span.end_line, entry.value.span.end_column)
-        indent = entry.key.span.column - 1 + _STEP
-        return f"{text[:start].rstrip(' ')}\n{_item(item, indent).rstrip()}{text[end:]}"
+        start, end = _offset(text, span.line, span.column), _offset(text, span.end_line, span.end_column)
+        lines = _item(item, entry.key.span.column - 1 + _STEP)
+        return text[:start].rstrip(" ") + newline + newline.join(lines) + text[end:]
     place = _offset(text, *_end(items[-1]))
     if entry.value.flow:
         return f"{text[:place]}, {flow_text(item)}{text[place:]}"
-    line_end = text.find("\n", place)
-    head, tail = (text, "") if line_end < 0 else (text[:line_end], text[line_end + 1 :])
-    return f"{head}\n{_item(item, entry.value.span.column - 1)}{tail}"
+    # A comment on the last line stays on it; the new item begins below.
+    line_end = _BREAK.search(text, place)
+    place = line_end.start() if line_end else len(text)
+    return text[:place] + newline + newline.join(_item(item, span.column - 1)) + text[place:]
 
 
-def _item(item: Node, indent: int) -> str:
+def _item(item: Node, indent: int) -> list[str]:
     first, *rest = block_lines(item, 1)
     lines = [f"- {first}", *(f"  {line}" if line else line for line in rest)]
-    return "".join(f"{' ' * indent}{line}\n" if line else "\n" for line in lines)
+    return [f"{' ' * indent}{line}" if line else line for line in lines]
 
 
 def _end(node: Node) -> tuple[int, int]:
@@ -103,7 +105,5 @@ def _end(node: Node) -> tuple[int, int]:
 
 
 def _offset(text: str, line: int, column: int) -> int:
-    start = 0
-    for _ in range(line - 1):
-        start = text.index("\n", start) + 1
-    return start + column - 1
+    starts = [0, *(found.end() for found in _BREAK.finditer(text))]
+    return starts[line - 1] + column - 1

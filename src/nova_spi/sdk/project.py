@@ -184,10 +184,10 @@ class Project:
             UsageError: There is no such command, or changes are not saved.
             EngineUnavailable: The engine is not on this machine.
         """
+        self._want_saved()
         from nova_spi.engines.select import select
         from nova_spi.execution.run import execute
 
-        self._want_saved()
         settings = Settings.load(self.root, engine=engine)
         return execute(
             self._folder,
@@ -227,10 +227,10 @@ class Project:
             UsageError: There is no case of one of the names, or changes are not saved.
             EngineUnavailable: The engine is not on this machine.
         """
+        self._want_saved()
         from nova_spi.checks.testing.cases import run_cases
         from nova_spi.engines.select import select
 
-        self._want_saved()
         settings = Settings.load(self.root, engine=engine)
         return run_cases(
             self._folder,
