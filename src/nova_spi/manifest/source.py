@@ -81,12 +81,13 @@ def _decode(data: bytes, findings: Findings) -> str:
     if wide:
         findings.add(problem("SPI-M003", f"the file is {wide}, not UTF-8", Span(1, 1, 1, 2), _SAVE))
         return ""
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
-        text = data.decode("utf-8-sig", "replace")
+        text = data.decode("utf-8", "replace")
         # After replacement, the text before the first bad byte is as long as its own decoding.
-        offset = len(data[: error.start].decode("utf-8-sig"))
+        offset = len(data[: error.start].decode())
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         findings.add(problem("SPI-M002", message, span_at(text, offset), _SAVE))
         return text

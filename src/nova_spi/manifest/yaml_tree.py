@@ -97,7 +97,7 @@ class _Builder:
             self._findings.add(problem("SPI-M016", message, place, "remove the line"))
 
     def _scalar(self, event: Any) -> None:
-        span = self._content_span(event)
+        span = self._after_key(self._content_span(event)) if event.value == "" else self._content_span(event)
         tag = event.tag
         plain = event.implicit[0] and event.style is None
         if tag is not None:
@@ -105,7 +105,8 @@ class _Builder:
             if tag == "!":
                 tag = None
             elif tag not in _SCALAR_TAGS:
-                self._unknown_tag(tag, span)
+                start = event.start_mark
+                self._unknown_tag(tag, Span(start.line + 1, start.column + 1, span.line, span.column))
                 tag = None
         self._count(1, span)
         node = Scalar(event.value, plain, span, tag)
@@ -125,6 +126,18 @@ class _Builder:
         column = start.column + len(skipped) if not breaks else len(skipped) - skipped.rindex("\n") - 1
         end = event.end_mark
         return Span(start.line + breaks + 1, column + 1, end.line + 1, end.column + 1)
+
+    def _after_key(self, span: Span) -> Span:
+        """The place of a missing value: behind its key, where the parser gives that of the next word."""
+        key = self._stack[-1].key if self._stack and self._stack[-1].awaits_value else None
+        if (
+            key is None
+            or span.line <= key.span.end_line
+            or span != Span(span.line, span.column, span.line, span.column)
+        ):
+            return span
+        column = key.span.end_column + 1
+        return Span(key.span.end_line, column, key.span.end_line, column)
 
     def _unknown_tag(self, tag: str, span: Span) -> None:
         shown = cut(tag.replace(_TAGS, "!!"))

@@ -8,7 +8,8 @@ from ruamel.yaml.error import YAMLError
 from nova_spi.manifest.events import Events
 
 PIECES = [
-    "a: ", "- ", "\n", "  ", "    ", "#c\n", " # d", "|\n", "|+\n", ">-\n", "'x'", '"y\\n"', "[", "]", "{", "}", ", ", ": ",
+    "a: ", "- ", "\n", "  ", "    ", "#c\n",
+    " # d", "|\n", "|+\n", ">-\n", "'x'", '"y\\n"', "[", "]", "{", "}", ", ", ": ",
     "b", "c d", "&a ", "*a", "!t ", "!!str ", "? ", "\n\n", "---\n", "...\n", "\t", "k: v\n", "- i\n", "1", "'", "\r\n",
 ]  # fmt: skip
 

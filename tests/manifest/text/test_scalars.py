@@ -10,7 +10,25 @@ from nova_spi.manifest.scalars import differs_in_yaml_1_1, needs_quotes, resolve
 yaml = pytest.importorskip("yaml")
 
 SIGNS = "0128-:.eE_xb+~<=yno"
-WORDS = ["yes", "No", "ON", "off", "true", "False", "null", "Null", "nULL", "yEs", "y", "n", ".inf", "-.INF", ".NaN", "=", "<<"]
+WORDS = [
+    "yes",
+    "No",
+    "ON",
+    "off",
+    "true",
+    "False",
+    "null",
+    "Null",
+    "nULL",
+    "yEs",
+    "y",
+    "n",
+    ".inf",
+    "-.INF",
+    ".NaN",
+    "=",
+    "<<",
+]
 DATES = ["2025-04-23", "2025-4-3", "2025-4-3T1:02:03", "2025-04-23 10:00:00.5 +02:00", "2025-04-23t10:00:00Z"]
 
 
