@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from PIL import Image
 
 from nova_spi.execution.output_files import FileOutputs, listing
 from nova_spi_runtime.parameters import Parameter
@@ -166,3 +167,34 @@ def test_two_files_of_one_name_are_a_problem(work):
 def test_count_and_size_are_checked(work, rules, says):
     write(work, "outputs/a.png", "outputs/b.png")
     assert says in take(work, parameter(constraints=rules)).problems[0]
+
+
+def picture(work, name, size=(8, 8)):
+    Image.new("RGB", size).save(work / "outputs" / name)
+
+
+def test_the_type_of_a_file_is_read_from_its_content(work):
+    picture(work, "a.png")
+    (work / "outputs" / "b.png").write_text("no picture at all")
+    wanted = parameter(mime_types=("image/*",))
+    assert "'b.png' is text/plain" in take(work, wanted).problems[0]
+    (work / "outputs" / "b.png").unlink()
+    assert take(work, wanted).files == ["a.png"]
+
+
+def test_text_of_any_kind_is_text(work):
+    write(work, "outputs/a.srt", content="1\n00:00:01,000 --> 00:00:02,000\nHello\n")
+    assert take(work, parameter(mime_types=("text/plain",))).files == ["a.srt"]
+
+
+def test_media_facts_of_an_output_are_checked(work):
+    picture(work, "a.png", (8, 8))
+    rules = {"image": {"min_resolution": "16x16"}}
+    assert "8x8" in take(work, parameter(domain_specific=rules)).problems[0]
+
+
+def test_a_truncated_picture_is_no_output(work):
+    picture(work, "a.png", (64, 64))
+    path = work / "outputs" / "a.png"
+    path.write_bytes(path.read_bytes()[:-30])
+    assert take(work, parameter(mime_types=("image/png",))).problems

@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from nova_spi.interface.compiled import Interface
     from nova_spi.manifest.models import Manifest
 
-SHIM = b'''"""The runtime under the name that programs import: ``from spi.utils import SPIRuntime``."""
-
-from nova_spi_runtime import SPIRuntime
-
-__all__ = ["SPIRuntime"]
-'''
+UTILS = "spi_utils.py"
+"""The runtime's file that stands as ``spi/utils.py``."""
 
 COMPILE_SECONDS = 60
 
@@ -45,9 +41,10 @@ def lay_manifest(stage: Stage, manifest: "Manifest", interface: "Interface", sou
 
 def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None:
     """The runtime's files and ``utils.py``."""
-    stage.text("spi/utils.py", SHIM)
     compiled = _compiled(environment, cache_dir)
     for relative, content in _sources():
+        if relative == UTILS:
+            stage.text("spi/utils.py", content)
         stage.text(f"spi/nova_spi_runtime/{relative}", content)
     if compiled:
         for path in compiled.rglob("*.pyc"):

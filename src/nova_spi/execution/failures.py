@@ -1,5 +1,6 @@
 """Why a run failed: from what the engine saw and from the model's own error file, never from a status."""
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ from nova_spi.errors import (
     ExecutionError,
     InputInvalid,
     ModelError,
+    NovaSpiError,
     OutputInvalid,
     OutputMissing,
     RunCancelled,
@@ -67,6 +69,22 @@ def failure(outcome: Outcome, error_file: Path, limits: Limits) -> ExecutionErro
 def cancelled() -> RunCancelled:
     """The error of an execution that its caller ended."""
     return RunCancelled("The execution was cancelled; nothing of it is running.")
+
+
+def of_library(error: NovaSpiError) -> ExecutionError:
+    """An error of another branch of the tree that ended an execution; it keeps its code and words."""
+    return ExecutionError(error.message, why=error.why, mend=error.mend, code=error.error_code, **error.details)
+
+
+def of_system(error: OSError) -> ExecutionError:
+    """What the operating system refused to us, not to the model."""
+    reason = error.strerror or str(error)
+    where = f": {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkerOutOfDisk(
+            f"The disk is full{where}.", mend="Make room on the project's disk, or run a copy on another one."
+        )
+    return ExecutionError(f"The execution could not go on: {reason}{where}.", code="run.system")
 
 
 def _exited(outcome: Outcome, error_file: Path) -> ExecutionError | None:

@@ -43,16 +43,17 @@ def open_shell(
         NovaSpiError: The environment, an asset or an input cannot be had; as in `nova_spi.execution.run.execute`.
     """
     progress = progress or Silent()
-    request = make_request(folder, command, inputs, secrets, None, engine, settings, progress)
-    warnings: list[str] = []
+    request = make_request(
+        folder, command=command, inputs=inputs, secrets=secrets, engine=engine, settings=settings, progress=progress
+    )
     with open_run(folder.root, record=False) as run:
         bound = bind_inputs(request.command, request.inputs, Path.cwd())
         environment = engine.provide(recipe_of(request), progress)
-        assets, _ = fetch_assets(request, warnings)
+        assets, _ = fetch_assets(request, progress.warn)
         with laid_out(request.secrets, run.scratch / "secrets") as values:
-            stage = fill(request, run, bound, assets, warnings)
+            stage = fill(request, run, bound, assets, progress.warn)
             job = make_job(request, run, stage, bound, environment, values)
-            for message in (*bound.warnings, *warnings):
+            for message in bound.warnings:
                 progress.warn(message)
             progress.stage("shell", f"In the model's folder; the command is: {' '.join(job.argv)}")
             shell = os.environ.get("SHELL") or "/bin/sh"

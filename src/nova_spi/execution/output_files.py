@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nova_spi.execution.output_facts import file_problems
+from nova_spi.execution.output_facts import check_output_files
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.patterns import PatternInvalid, expand_braces, matches, natural_key, numbered_name
 
@@ -82,7 +82,9 @@ class FileOutputs:
         named = self._named(value, taken) if value is not None else self._matching(parameter)
         sources = [source for one in named if (source := self._confined(one, taken))]
         if sources and not taken.problems:
-            taken.problems += file_problems(parameter, sources)
+            found = check_output_files(parameter, sources)
+            taken.problems += found.problems
+            taken.warnings += [f"{parameter.name}: {said}" for said in found.warnings]
         if taken.problems:
             return taken
         for source, target in zip(sources, self._targets(parameter, sources, taken), strict=False):

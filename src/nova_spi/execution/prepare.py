@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shlex
-import sys
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ NOT_COPIED = ("inputs", "outputs", "test_outputs", PRIVATE)
 """Folders of the project that the run has of its own, or that hold what earlier runs gave."""
 
 HIDDEN = "[secret]"
+
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def write_inputs(request: Request, bound: "BoundInputs", place: Path) -> None:
     write_json(place, values)
 
 
-def fetch_assets(request: Request, warnings: list[str]) -> tuple[list[HadAsset], list[dict[str, Any]]]:
+def fetch_assets(request: Request, warn: Warn) -> tuple[list[HadAsset], list[dict[str, Any]]]:
     """Fetches what the manifest names; one that is optional and cannot be had is a warning.
 
     Returns:
@@ -115,7 +118,7 @@ def fetch_assets(request: Request, warnings: list[str]) -> tuple[list[HadAsset],
         except AssetUnavailable as error:
             if not asset.optional:
                 raise
-            warnings.append(f"The optional asset {asset.name!r} is not there: {error.message}")
+            warn(f"The optional asset {asset.name!r} is not there: {error.message}")
             records.append(record | {"sha256": None, "size_bytes": None, "cached": False, "error": error.message})
             continue
         had.append(HadAsset(asset, fetched))
@@ -124,7 +127,7 @@ def fetch_assets(request: Request, warnings: list[str]) -> tuple[list[HadAsset],
     return had, records
 
 
-def fill(request: Request, run: RunFolder, bound: "BoundInputs", assets: list[HadAsset], warnings: list[str]) -> Stage:
+def fill(request: Request, run: RunFolder, bound: "BoundInputs", assets: list[HadAsset], warn: Warn) -> Stage:
     """Makes the work folder: project, manifest, inputs, assets, outputs, volumes, in this order."""
     run.work.mkdir()
     stage = Stage(run.work)
@@ -141,7 +144,7 @@ def fill(request: Request, run: RunFolder, bound: "BoundInputs", assets: list[Ha
         _stage_asset(stage, had)
     for folder in ("inputs/files", "outputs", *(p.mount_path or "outputs" for p in request.command.outputs)):
         stage.folder(_inside(folder, request))
-    _stage_volumes(request, stage, warnings)
+    _stage_volumes(request, stage, warn)
     return stage
 
 
@@ -168,11 +171,11 @@ def _stage_asset(stage: Stage, had: HadAsset) -> None:
     stage.file(source, relative, had.fetched.size_bytes, read_only=True)
 
 
-def _stage_volumes(request: Request, stage: Stage, warnings: list[str]) -> None:
+def _stage_volumes(request: Request, stage: Stage, warn: Warn) -> None:
     for volume in request.execution.volumes:
         relative = _inside(volume.mount_path, request)
         if PurePosixPath(relative).is_absolute():
-            warnings.append(
+            warn(
                 f"The volume {volume.name!r} is not mounted: {volume.mount_path} is not below "
                 f"{request.execution.base_work_dir}, and without a container nothing can stand there."
             )
@@ -181,7 +184,7 @@ def _stage_volumes(request: Request, stage: Stage, warnings: list[str]) -> None:
         storage.mkdir(parents=True, exist_ok=True)
         stage.volume(storage, relative)
         if volume.read_only or volume.size:
-            warnings.append(f"The volume {volume.name!r}: read_only and size are not enforced without a container.")
+            warn(f"The volume {volume.name!r}: read_only and size are not enforced without a container.")
 
 
 def _one_segment(name: str) -> str:
@@ -259,12 +262,8 @@ def _below(word: str, base: str) -> bool:
     return bool(base) and (word == base or word.startswith(f"{base}/"))
 
 
-def room_warning(request: Request, run: RunFolder) -> str | None:
+def room_warning(request: Request, run: RunFolder) -> Iterator[str]:
     """A warning where the disk has less room than the manifest asks for."""
-    import shutil
-
-    wanted = request.limits().disk_bytes
-    free = shutil.disk_usage(run.root).free
-    if wanted is None or free >= wanted or sys.platform == "win32":
-        return None
-    return f"The manifest asks for {wanted} bytes of disk; {free} are free below {run.root}."
+    wanted, free = request.limits().disk_bytes, shutil.disk_usage(run.root).free
+    if wanted is not None and free < wanted:
+        yield f"The manifest asks for {wanted} bytes of disk; {free} are free below {run.root}."

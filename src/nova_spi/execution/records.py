@@ -36,14 +36,18 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nova_spi.engines.port import Outcome
 from nova_spi.errors import ExecutionError
+from nova_spi.execution.places import RunFolder
+from nova_spi.version import __version__
+
+if TYPE_CHECKING:
+    from nova_spi.execution.request import Request
 
 SCHEMA_VERSION = "1"
 LONGEST_TEXT = 4096
@@ -147,22 +151,28 @@ def write_json(path: Path, value: Any) -> None:
     replace_bytes(path, text.encode("utf-8", "surrogatepass") + b"\n")
 
 
-def blank(run_id: str, command: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def beginning(request: "Request", run: RunFolder) -> dict[str, Any]:
     """The record at the beginning: every key, with what is known already."""
-    empty: dict[str, Any] = {
+    engine, model, source = request.engine, request.manifest.model, request.folder.manifest_path
+    limits = request.limits()
+    return {
         "schema_version": SCHEMA_VERSION,
-        "id": run_id,
+        "id": run.id,
         "status": "running",
-        "nova_spi": None,
-        "model": None,
-        "command": command,
-        "manifest": None,
-        "engine": None,
+        "nova_spi": __version__,
+        "model": {"name": model.name, "version": model.version},
+        "command": request.command.name,
+        "manifest": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        "engine": {
+            "name": engine.name,
+            "level": getattr(engine, "level", engine.name),
+            "protections": [asdict(one) for one in engine.protection(limits)],
+        },
         "environment": None,
         "inputs": {},
-        "secrets": [],
+        "secrets": sorted(request.secrets),
         "assets": [],
-        "limits": None,
+        "limits": asdict(limits),
         "timings": {},
         "usage": {"wall_seconds": None, "cpu_seconds": None, "peak_memory_bytes": None},
         "gpu": "n/a",
@@ -177,4 +187,3 @@ def blank(run_id: str, command: str, facts: Mapping[str, Any]) -> dict[str, Any]
         "started_at": now(),
         "finished_at": None,
     }
-    return empty | dict(facts)

@@ -20,6 +20,7 @@ from typing import Any
 from nova_spi.errors import UsageError
 from nova_spi.execution.places import is_held
 from nova_spi.execution.removal import remove_tree
+from nova_spi.progress import Progress
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # a private folder is made inside; memory never reaches a disk
 PREFIX = "nova-spi-secrets-"
@@ -142,6 +143,27 @@ class Scrubber:
         if isinstance(value, list | tuple):
             return [self.clean(inner) for inner in value]
         return value
+
+
+class Scrubbed:
+    """Progress with the secrets taken out of the log."""
+
+    def __init__(self, inner: Progress, scrubber: Scrubber) -> None:
+        self.stage = inner.stage
+        self.advance = inner.advance
+        self.warn = inner.warn
+        self._inner = inner
+        self._scrubber = scrubber
+
+    def log(self, chunk: bytes) -> None:
+        """See `nova_spi.progress.Progress.log`."""
+        if clean := self._scrubber.feed(chunk):
+            self._inner.log(clean)
+
+    def close(self) -> None:
+        """The log has ended: what was held back goes out."""
+        if rest := self._scrubber.rest():
+            self._inner.log(rest)
 
 
 def _overlap(text: bytes, value: bytes) -> int:
