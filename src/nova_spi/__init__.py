@@ -31,10 +31,9 @@ cause (`why`), what mends it (`mend`), and has a stable code (`error_code`); `no
 Importing the package loads none of its parts; each name is loaded when it is first used.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from nova_spi.version import __version__
 
+TYPE_CHECKING = False  # checkers know the name; importing typing for it costs more than all the rest
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import TestReport
     from nova_spi.checks.validation.report import ValidationReport
@@ -125,16 +124,18 @@ _ELSEWHERE = {
 _OTHER_NAMES = {"read_manifest": "read"}
 
 
-def __getattr__(name: str) -> Any:
-    """Loads a public name where it is first used (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # so that checkers find a name that is not there
 
-    module = import_module(_ELSEWHERE.get(name, "nova_spi.errors"))
-    value = getattr(module, _OTHER_NAMES.get(name, name))
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Loads a public name where it is first used (PEP 562)."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        module = import_module(_ELSEWHERE.get(name, "nova_spi.errors"))
+        value = getattr(module, _OTHER_NAMES.get(name, name))
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -99,6 +99,15 @@ def test_what_is_there_or_cannot_be_known_is_not_blamed(project, good, entry):
     assert found(project(files, manifest=with_entry(good, entry))) == {}
 
 
+def test_a_package_hides_a_module_of_its_name_as_in_python(project):
+    assert "has no Model" in found(project({"model/__init__.py": ""}))["SPI-M402"]
+    assert "model/__init__.py" in found(project({"model/__init__.py": ""}))["SPI-M402"]
+
+
+def test_a_folder_without_init_hides_nothing(project):
+    assert found(project({"model/code/x.py": ""})) == {}
+
+
 def test_a_syntax_error_is_told_at_its_file_and_line(project, good):
     root = project({"model.py": "a = 1\nclass Model(:\n"})
     (finding,) = check_project(open_folder(root))

@@ -68,11 +68,15 @@ class Modules:
     def find(self, module: str, *, runs: bool = False) -> Path | None:
         """The file of a module; of a package its ``__init__``, or ``__main__`` where the package itself runs."""
         stem = "/".join(module.split("."))
-        for relative in (f"{stem}.py", f"{stem}/{'__main__' if runs else '__init__'}.py"):
-            found = self.places.file(relative)
-            if isinstance(found, Path):
-                return found
-        return None
+        package = self._file(f"{stem}/__init__.py")
+        plain = None if package else self._file(f"{stem}.py")  # a package hides a module of its name
+        if runs:
+            return plain or self._file(f"{stem}/__main__.py")
+        return package or plain
+
+    def _file(self, relative: str) -> Path | None:
+        found = self.places.file(relative)
+        return found if isinstance(found, Path) else None
 
     def missing(self, module: str, use: Use, *, runs: bool = False) -> Iterator[Diagnostic]:
         """What to say of a module that the project does not have; nothing where Python itself has it."""
