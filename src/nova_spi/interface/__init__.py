@@ -1,1 +1,1 @@
-"""The interface of a model: parameters compiled, shown to machines, and inputs bound to them with their files checked."""
+"""The interface of a model: parameters compiled, shown to machines, and inputs bound to them and checked."""

@@ -65,3 +65,9 @@ def lies(name: str, mime: str) -> str | None:
     if extension in _TEXT and (found in _EXACT or found in _PROGRAMS):
         return f"is named .{extension}, but its content is {found}"
     return None
+
+
+def same_family(one: str, other: str) -> bool:
+    """Whether two types are one, or are told apart by no more than their tracks (MP4 with sound alone)."""
+    families = ({canonical(item) for item in family} for family in (_ISO, _MATROSKA, _OGG))
+    return one == other or any(one in family and other in family for family in families)
