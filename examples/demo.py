@@ -47,15 +47,16 @@ class Story:
 
 
 class Steps:
-    """Progress as lines: each stage of the work on a line of its own, once it lasts."""
+    """Progress as lines, for a terminal and a file alike."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
 
     def stage(self, name: str, detail: str = "") -> None:
-        """Says what begins; preparing and collecting are over too soon to be told."""
-        if name in ("environment", "assets", "run") or detail:
-            self.console.print(f"    {name}{': ' + detail if detail else ''}", style="dim", highlight=False)
+        """Says what is installed or fetched, which can take long; the other stages are over at once."""
+        if detail:
+            text = f"    {name}: {detail.split(' (from ')[0]}"
+            self.console.print(text[: self.console.width], style="dim", highlight=False, markup=False)
 
     def advance(self, done: int, total: int | None, unit: str) -> None:
         """Lines have no bars."""
