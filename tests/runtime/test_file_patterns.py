@@ -146,8 +146,9 @@ def test_natural_order():
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text("aB1029._/é", max_size=6)))
-def test_natural_order_is_an_order(names):
-    assert sorted(sorted(names, key=natural_key), key=natural_key) == sorted(reversed(names), key=natural_key)
+def test_natural_order_does_not_depend_on_the_first_order(names):
+    backwards = names[::-1]
+    assert sorted(names, key=natural_key) == sorted(backwards, key=natural_key)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 
 import pytest
 
@@ -93,9 +94,8 @@ def test_one_media_type_stands_for_a_list():
     ],
 )
 def test_a_broken_parameter_says_where_and_why(broken, message):
-    with pytest.raises(ValueError, match="must|needs|cannot") as caught:
+    with pytest.raises(ValueError, match=re.escape(message)):
         Parameter.from_dict(broken, None if "name" in broken else "x")
-    assert message in str(caught.value)
 
 
 def test_parameters_are_bounded_in_depth():
