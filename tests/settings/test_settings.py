@@ -104,6 +104,7 @@ def test_settings_are_frozen():
         ('store = "a\\u0000b"', "control characters"),
         ('store = "~nobody-of-this-name/x"', "home folder"),
         ("engine = ", "is not TOML"),
+        ("engine = " + "9" * 5000, "is not TOML"),
         ('engine = "auto"\nengine = "auto"', "is not TOML"),
         ("x = " + "[" * 20000, "nested too deep"),
     ],
@@ -125,6 +126,10 @@ def test_a_file_that_is_not_utf8_too_large_or_not_a_file_is_refused(project):
         Settings.load(project)
     path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     with pytest.raises(SettingsInvalid, match="at most 64 KiB"):
+        Settings.load(project)
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(SettingsInvalid, match="cannot be read"):
         Settings.load(project)
     path.unlink()
     os.mkfifo(path)

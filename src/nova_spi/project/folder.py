@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_spi.errors import ManifestInvalid, ManifestUnreadable
-from nova_spi.manifest.diagnostics import Severity
 
 if TYPE_CHECKING:
+    from nova_spi.manifest.diagnostics import Diagnostic
     from nova_spi.manifest.models import Manifest
     from nova_spi.manifest.reading import Document
 
@@ -17,6 +17,7 @@ MANIFEST_NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
 """Where a manifest is looked for, in this order; the first is the one that is written."""
 
 MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_ERRORS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,10 @@ class Folder:
         document = self.document
         if document.manifest is not None:
             return document.manifest
-        errors = [found for found in document.diagnostics if found.severity is Severity.ERROR]
-        first = f"{_place(document.filename, errors[0].span)} {errors[0].message}" if errors else ""
+        errors = document.errors
         raise ManifestInvalid(
             f"{document.filename} has {len(errors)} {'error' if len(errors) == 1 else 'errors'}.",
-            why=first,
+            why="; ".join(_line(document.filename, found) for found in errors[:MAX_ERRORS_SHOWN]),
             mend=f"nova-spi validate {document.filename}",
             diagnostics=[found.to_dict() for found in errors],
         )
@@ -104,6 +104,6 @@ def _bytes(path: Path) -> bytes:
         raise ManifestUnreadable(f"{path} cannot be read.", why=why or str(error), path=str(path)) from error
 
 
-def _place(filename: str, span: object) -> str:
-    line, column = getattr(span, "line", None), getattr(span, "column", None)
-    return f"{filename}:{line}:{column}:" if line else f"{filename}:"
+def _line(filename: str, found: "Diagnostic") -> str:
+    place = f"{filename}:{found.span.line}:{found.span.column}" if found.span else filename
+    return f"{place}: {found.message}"
