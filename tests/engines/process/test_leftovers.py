@@ -67,7 +67,7 @@ def test_shared_memory_of_multiprocessing_is_tidied_up_by_its_tracker(lab):
     source = (
         "from multiprocessing import shared_memory\n"
         "import os, sys; m = shared_memory.SharedMemory(create=True, size=1000); print(m.name); sys.stdout.flush()\n"
-        "os._exit(0)"
+        "import time; time.sleep(0.5); os._exit(0)"
     )
     outcome = lab.run(lab.python(source))
     assert outcome.exit_code == 0

@@ -35,7 +35,7 @@ signal = __import__("_signal")
 
 TERMINATE, KILL = b"T", b"K"
 STEPS = ("prepare its process", "enter its work folder", "run the program")
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.5
 """What helpers of a program that has ended get to end by themselves, e.g. multiprocessing's resource tracker."""
 ENDING_SECONDS = 5.0
 """How long it tries to end what cannot be ended (a process in an uninterruptible wait) before it leaves."""

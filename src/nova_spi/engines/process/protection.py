@@ -29,7 +29,7 @@ def protection(limits: Limits) -> tuple[Protection, ...]:
 def _memory(limits: Limits) -> Protection:
     if limits.memory_bytes is None:
         return Protection("memory", "", "nothing", False)
-    by = "watchdog: samples every 5 to 20 ms, so a fast program is over it by tens of megabytes for a moment"
+    by = "watchdog: samples every 5 to 50 ms, so a fast program is over it for a moment"
     return Protection("memory", f"{limits.memory_bytes} bytes", by, False)
 
 

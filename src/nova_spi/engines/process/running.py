@@ -16,7 +16,7 @@ from nova_spi.engines.process.log import Log
 from nova_spi.engines.process.memory import MemoryWatch
 from nova_spi.progress import Progress
 
-CANCEL_SECONDS = 0.02
+CANCEL_SECONDS = 0.05
 """How often a cancel is looked for."""
 UNKILLABLE_SECONDS = 2.0
 """After SIGKILL: how long the caller waits for processes that cannot be ended before it has the outcome anyway."""
@@ -62,11 +62,12 @@ class Running:
             now = time.monotonic()
             if now >= self._give_up_at:
                 break
+            poller.modify(self._launch.log, select.POLLIN if now >= self._log.due else 0)
             for descriptor, _ in poller.poll(max(0.0, self._next_timer() - now) * 1000 + 0.5):
                 if descriptor == self._launch.status:
                     self._launch.read_status()
-                elif self._log.pump(descriptor) == 0:
-                    poller.unregister(descriptor)
+                else:
+                    self._log.pump(descriptor)
             self._tick(time.monotonic())
         return self._finish()
 
@@ -76,9 +77,10 @@ class Running:
         self._log.close()
 
     def _next_timer(self) -> float:
+        timers = [self._log.due] if self._log.due > time.monotonic() else []
         if self.reason is not None:
-            return min(self._give_up_at, self._kill_at or self._give_up_at)
-        timers = [self._deadline, self._memory.due]
+            return min([*timers, self._give_up_at, self._kill_at or self._give_up_at])
+        timers += [self._deadline, self._memory.due]
         if self._disk is not None:
             timers.append(self._disk.due)
         if self._cancel is not None:
