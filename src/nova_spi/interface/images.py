@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nova_spi.errors import ExtraMissing
 from nova_spi.interface.facts import MediaFacts, MediaProblem, ProbeLimits
-from nova_spi.interface.structure import Frame, check_pixels
+from nova_spi.interface.frame import Frame, check_pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

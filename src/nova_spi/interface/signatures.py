@@ -170,14 +170,9 @@ def _ogg(head: bytes, _stream: BinaryIO) -> str | None:
 
 def _mpeg_audio(head: bytes, _stream: BinaryIO) -> str | None:
     """MP3 and ADTS AAC have no magic: two frames in a row must fit, after the ID3 tag where there is one."""
-    at = 0
-    if head[:3] == b"ID3" and len(head) > 10:
-        size = 0
-        for byte in head[6:10]:
-            size = size << 7 | byte & 0x7F
-        at = 10 + size
-        if at + 4 > len(head):
-            return "audio/mpeg"
+    at = after_tag(head)
+    if at and at + 4 > len(head):
+        return "audio/mpeg"
     first = frame_length(head[at : at + 8])
     if not first:
         return None
@@ -185,6 +180,13 @@ def _mpeg_audio(head: bytes, _stream: BinaryIO) -> str | None:
     if len(following) == 8 and (frame_length(following) or ("", 0))[0] != first[0]:
         return None
     return first[0] if len(head) >= at + first[1] or at else None
+
+
+def after_tag(head: bytes) -> int:
+    """Where the sound begins: after an ID3v2 tag, or at 0."""
+    if head[:3] != b"ID3" or len(head) < 10:
+        return 0
+    return 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
 
 
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}

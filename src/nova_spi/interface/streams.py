@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from nova_spi.errors import ExtraMissing
 from nova_spi.interface.facts import MediaFacts, MediaProblem, ProbeLimits
-from nova_spi.interface.structure import check_pixels
+from nova_spi.interface.frame import check_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -143,7 +143,7 @@ def read_stream(stream: BinaryIO, mime: str, limits: ProbeLimits) -> MediaFacts 
         with av.open(
             guarded, "r", format=demuxer, options=options, io_open=_refuse, buffer_size=_READ_BYTES
         ) as container:
-            return _looked_into(container, demuxer, mime, guarded, stream, limits)
+            return _looked_into(container, demuxer, mime, guarded, limits)
     except _TimeUp as error:
         raise MediaProblem("unreadable", f"cannot be opened within {limits.max_seconds:g} seconds") from error
     except MediaProblem:
@@ -156,19 +156,17 @@ def read_stream(stream: BinaryIO, mime: str, limits: ProbeLimits) -> MediaFacts 
 
 
 def _looked_into(
-    container: "InputContainer", demuxer: str, mime: str, guarded: _Guarded, stream: BinaryIO, limits: ProbeLimits
+    container: "InputContainer", demuxer: str, mime: str, guarded: _Guarded, limits: ProbeLimits
 ) -> MediaFacts:
     for each in container.streams.video:
         check_pixels(each.codec_context.width or 0, each.codec_context.height or 0, limits)
     tracks = _tracks(container, mime)
     complete = True
     try:
-        complete = _run(container, tracks, guarded, limits)
+        complete = _run(container, demuxer, tracks, guarded, limits)
     except _TimeUp:
         complete = False
     facts = _facts(container, demuxer, mime, tracks, complete)
-    if complete:
-        _check_length(stream, demuxer, tracks)
     return facts
 
 
@@ -185,7 +183,9 @@ def _tracks(container: "InputContainer", mime: str) -> list[_Track]:
     return [_Track(each) for each in wanted]
 
 
-def _run(container: "InputContainer", tracks: list[_Track], guarded: _Guarded, limits: ProbeLimits) -> bool:
+def _run(
+    container: "InputContainer", demuxer: str, tracks: list[_Track], guarded: _Guarded, limits: ProbeLimits
+) -> bool:
     """Lets all packets go by.
 
     Returns:
@@ -195,7 +195,7 @@ def _run(container: "InputContainer", tracks: list[_Track], guarded: _Guarded, l
     for track in tracks:
         if track.stream.codec_context is not None:
             track.stream.codec_context.thread_count = 1
-            track.stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+            track.stream.codec_context.options = {"max_pixels": str(limits.max_pixels)} | _strict(track)
     until = time.monotonic() + min(_DECODE_SECONDS, limits.max_seconds / 2)
     for count, packet in enumerate(container.demux([track.stream for track in tracks])):
         guarded.check()
@@ -211,9 +211,16 @@ def _run(container: "InputContainer", tracks: list[_Track], guarded: _Guarded, l
         else:
             track.behind = True
             _keep(track, packet)
+    if demuxer == "flac":
+        _check_length(tracks[0])
     for track in tracks:
         _finish(track)
     return True
+
+
+def _strict(track: _Track) -> dict[str, str]:
+    """FLAC's frames carry checksums, which FFmpeg only looks at when told to."""
+    return {"err_detect": "crccheck+explode"} if _codec(track) == "flac" else {}
 
 
 def _note(track: _Track, packet: Any) -> None:
@@ -269,31 +276,16 @@ def _finish(track: _Track) -> None:
         if track.packets:
             raise MediaProblem("unreadable", f"is damaged: no {what} in it can be decoded")
         raise MediaProblem("truncated", f"is cut off: it has a {what} track and no {what}")
-    if track.errors > max(3, track.tried // 10):
+    if track.errors > (0 if _strict(track) else max(3, track.tried // 10)):
         raise MediaProblem("unreadable", f"is damaged: {track.errors} of {track.tried} packets cannot be decoded")
 
 
-def _check_length(stream: BinaryIO, demuxer: str, tracks: list[_Track]) -> None:
-    """FLAC, and MP3 with a Xing header, say how long they are; less of it means that the end is missing."""
-    track = tracks[0]
+def _check_length(track: _Track) -> None:
+    """FLAC says how long it is, and has no frame around all of it that would."""
     declared = _declared(track.stream)
-    if declared is None or demuxer not in ("flac", "mp3") or (demuxer == "mp3" and not _has_xing(stream)):
-        return
-    slack = Fraction(1, 5) if demuxer == "mp3" else Fraction(1, 1000)
     seen = track.end - (track.start or 0)
-    if seen < declared - slack:
+    if declared is not None and seen < declared - Fraction(1, 1000):
         raise MediaProblem("truncated", f"is cut off: {float(seen):.3g} of {float(declared):.3g} seconds are there")
-
-
-def _has_xing(stream: BinaryIO) -> bool:
-    stream.seek(0)
-    head = stream.read(10)
-    tag = 0
-    if head[:3] == b"ID3" and len(head) == 10:
-        tag = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
-    stream.seek(tag)
-    frame = stream.read(256)
-    return b"Xing" in frame or b"Info" in frame
 
 
 def _declared(stream: Any) -> Fraction | None:
