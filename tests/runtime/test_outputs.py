@@ -1,11 +1,14 @@
 import json
 import os
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from nova_spi_runtime import SPIError, SPIRuntime
 from nova_spi_runtime.outputs import plain
+from nova_spi_runtime.places import write_atomically
 
 TEXT = {"name": "text", "type": "string", "required": True}
 FRAMES = {
@@ -137,7 +140,7 @@ def test_files_may_swap_their_names(in_project):
     found = write(in_project, [FRAMES], {"frames": [root / "file_001.png", str(root / "file_000.png")]})
     assert found == {"frames": ["outputs/frames/file_000.png", "outputs/frames/file_001.png"]}
     assert (root / "file_000.png").read_text() == "1"
-    assert sorted(os.listdir(root)) == ["file_000.png", "file_001.png"]
+    assert sorted(path.name for path in root.iterdir()) == ["file_000.png", "file_001.png"]
 
 
 def test_a_file_that_nobody_named_is_not_run_over(in_project):
@@ -180,7 +183,7 @@ def test_the_same_file_may_be_two_outputs(in_project):
         {"name": "b", "type": "file", "file_pattern": "b.png"},
     ]
     assert write(in_project, declared, {"a": made, "b": made}) == {"a": ["outputs/a.png"], "b": ["outputs/b.png"]}
-    assert sorted(os.listdir(in_project.root / "outputs")) == ["a.png", "b.png", "output.json"]
+    assert sorted(path.name for path in (in_project.root / "outputs").iterdir()) == ["a.png", "b.png", "output.json"]
 
 
 def test_inputs_are_copied_and_stay(in_project):
@@ -254,3 +257,32 @@ def test_a_set_of_files_has_natural_order(in_project):
     made = {in_project.write(f"outputs/t/{n}.png", str(n)) for n in range(12)}
     found = write(in_project, [FRAMES], {"frames": made})["frames"]
     assert [(in_project.root / path).read_text() for path in found] == [str(n) for n in range(12)]
+
+
+def test_a_file_on_another_disk_is_moved_too(in_project, tmp_path, monkeypatch):
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk to move from")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        made = Path(folder) / "a.png"
+        made.write_text("x")
+        assert write(in_project, [FRAMES], {"frames": made}) == {"frames": ["outputs/frames/file_000.png"]}
+        assert not made.exists()
+    assert (in_project.root / "outputs/frames/file_000.png").read_text() == "x"
+
+
+def test_a_name_that_the_pattern_allows_but_cannot_make_is_kept(in_project):
+    declared = [{"name": "p", "type": "file", "file_pattern": "{[ab]_*,c_*}.png", "index_padding": 2}]
+    made = [in_project.write(f"outputs/{name}", name) for name in ("a_x.png", "other.png")]
+    assert write(in_project, declared, {"p": made}) == {"p": ["outputs/c_00.png", "outputs/c_01.png"]}
+    declared = [{"name": "q", "type": "file", "file_pattern": "[ab]_*.png", "index_padding": 2}]
+    made = [in_project.write("outputs/a_x.png", "x")]
+    assert write(in_project, declared, {"q": made}) == {"q": ["outputs/a_x.png"]}
+
+
+def test_what_cannot_be_written_leaves_no_half_behind(tmp_path):
+    (tmp_path / "taken/inside").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_atomically(str(tmp_path / "taken"), "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
