@@ -108,7 +108,7 @@ def test_a_name_that_cannot_be_is_refused_with_one_that_can(tmp_path, name, sugg
     with pytest.raises(ProjectError) as caught:
         create(name, domain="text", output_dir=tmp_path)
     assert f"Did you mean {suggestion!r}" in caught.value.message
-    assert suggestion in caught.value.mend
+    assert f"create {suggestion} --domain text" in caught.value.mend
     assert list(tmp_path.iterdir()) == []
 
 

@@ -137,3 +137,13 @@ def test_an_ignore_file_past_its_limits_is_refused(tmp_path, content):
     (tmp_path / ".spiignore").write_bytes(content)
     with pytest.raises(ProjectError, match=r"\.spiignore"):
         IgnoreRules.of(tmp_path)
+
+
+def test_an_ignore_file_that_cannot_be_read_is_an_error(tmp_path):
+    (tmp_path / ".spiignore").mkdir()
+    with pytest.raises(ProjectError, match="regular file"):
+        IgnoreRules.of(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.spiignore").symlink_to(".spiignore")
+    with pytest.raises(ProjectError, match="cannot be read"):
+        IgnoreRules.of(tmp_path / "a")

@@ -263,3 +263,13 @@ def test_a_project_that_cannot_be_looked_through_says_so(project):
 def test_of_a_manifest_with_errors_the_folder_is_still_looked_at(project):
     root = project({"manifest.yaml": ""}, manifest="spi_version: '1'\n")
     assert list(found(root)) == ["SPI-M400"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code"),
+    [("tests/*.gif", "SPI-M406"), ("tests/{a,b}.gif", "SPI-M406"), ("tests/**/*.png", None), ("tests/{a,b}.png", None)],
+)
+def test_globs_of_test_files_must_match_something(project, good, pattern, code):
+    manifest = named(good).replace('"tests/*.png"', f'"{pattern}"')
+    findings = found(project(PREDICT | dict.fromkeys(FILES, "x"), manifest=manifest))
+    assert list(findings) == ([code] if code else [])

@@ -251,6 +251,39 @@ def test_a_manifest_of_version_0_takes_changes_too(written):
     assert [one.name for one in project.manifest.inputs] == ["prompt"]
 
 
+HEAD = 'spi_version: "1"\nmodel: {name: a-model, version: 1.0.0, domain: text, description: Any}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "inputs: &same [{name: a, type: string}]\noutputs: *same\n",
+        HEAD + "inputs:\n  - &one {name: a, type: string}\noutputs:\n  - *one\n",
+        HEAD.replace("{name", "&m {name") + "inputs: [{name: a, type: string}]\noutputs: []\nx-again: *m\n",
+        HEAD + '"inputs": [\n  {name: a, type: string},\n]\noutputs: []\n',
+        '{"spi_version": "1", "model": {"name": "a", "version": "1.0.0", "domain": "text"},'
+        ' "inputs": [], "outputs": []}',
+        HEAD + "inputs:\n  - name: a\n    type: string\n    description: >\n      folded\n      text\noutputs: []\n",
+        HEAD
+        + "inputs:\n  - name: a\n    type: map\n    values:\n      type: array\n      items:\n        type: float\n"
+        "outputs: []",
+        HEAD.replace("spi_version", "---\nspi_version") + "inputs: []\noutputs: []\n...\n",
+    ],
+)
+def test_whatever_the_shape_of_the_file_the_changes_are_in_it(written, text):
+    project = written(text)
+    before = [one.name for one in project.manifest.inputs]
+    outputs = project.manifest.outputs
+    project.set_metadata(version="2.0.0", tags=["new"], description="Another one")
+    project.add_input(name="a", type="string", description="Changed")
+    project.add_input(name="more", type="string")
+    project.save_manifest()
+    saved = Project.load(project.root).manifest
+    assert (saved.model.version, saved.model.tags, saved.model.description) == ("2.0.0", ("new",), "Another one")
+    assert [one.name for one in saved.inputs] == [*dict.fromkeys([*before, "a", "more"])]
+    assert saved.outputs == outputs
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     description=st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"]), min_size=1, max_size=60),

@@ -46,7 +46,7 @@ def create(
         ProjectError: The name, version, description, domain or template cannot be used; there is something at the
             place already; or it cannot be written. Nothing is left behind.
     """
-    _check_name(name)
+    _check_name(name, domain)
     chosen = choose(domain, template)
     words = {
         "name": name,
@@ -61,7 +61,10 @@ def create(
         return _write(target, chosen, words | {"description_text": words["description"]})
     except OSError as error:
         raise ProjectError(
-            f"The project cannot be written to {target}.", why=error.strerror or str(error), path=str(target)
+            f"The project cannot be written to {target}.",
+            why=error.strerror or str(error),
+            mend="Choose a folder that you may write and that has room: --output-dir FOLDER",
+            path=str(target),
         ) from error
 
 
@@ -72,17 +75,17 @@ def slug(text: str) -> str:
     return re.sub(r"([._-])[._-]+", r"\1", words)[:MAX_NAME_LENGTH].strip("._-")
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, domain: str | None) -> None:
     if _NAME.fullmatch(name) and len(name) <= MAX_NAME_LENGTH:
         return
     folder, _, last = name.rpartition("/")
     suggestion = slug(last)
-    place = f" --output-dir {folder}" if folder and suggestion else ""
+    options = (f" --domain {domain}" if domain else "") + (f" --output-dir {folder}" if folder and suggestion else "")
     raise ProjectError(
         f"{name[:80]!r} is not a model's name." + (f" Did you mean {suggestion!r}?" if suggestion else ""),
         why="A name is made of lower-case letters and digits, joined by single '.', '_' or '-', at most "
         f"{MAX_NAME_LENGTH} characters; it becomes the repository's name.",
-        mend=f"nova-spi create {suggestion or 'my-model'}{place}",
+        mend=f"nova-spi create {suggestion or 'my-model'}{options}",
     )
 
 
