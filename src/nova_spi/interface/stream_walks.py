@@ -92,10 +92,11 @@ def _mpeg_audio(stream: BinaryIO, size: int, _limits: ProbeLimits) -> Frame:
         raise cut(size, f"and says that it has {at + declared}")
     for _ in range(MAX_PARTS):
         stream.seek(at)
-        found = frame_length(stream.read(8))
-        if found is None:
+        header = stream.read(8)
+        found = frame_length(header)
+        if found is None and not (header[:1] == b"\xff" and len(header) < 8):
             break  # the end, or a tag at it
-        at += found[1]
+        at += found[1] if found else 8
         if at > size:
             raise cut(size, "within a frame of sound")
     return Frame()

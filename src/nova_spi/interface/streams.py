@@ -166,8 +166,7 @@ def _looked_into(
         complete = _run(container, demuxer, tracks, guarded, limits)
     except _TimeUp:
         complete = False
-    facts = _facts(container, demuxer, mime, tracks, complete)
-    return facts
+    return _facts(container, demuxer, mime, tracks, complete)
 
 
 def _tracks(container: "InputContainer", mime: str) -> list[_Track]:
