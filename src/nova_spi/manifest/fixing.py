@@ -42,8 +42,8 @@ def fix(document: Readable) -> bytes | None:
         document: The document as it was read.
 
     Returns:
-        The file's new content, the old one where there is nothing to rewrite, or None where the text cannot be read or
-        has a shape that cannot be rewritten without a loss.
+        The file's new content, the old one where there is nothing to rewrite, or None where reading finds errors in the
+        text itself or it has a shape that cannot be rewritten without a loss.
     """
     is_json = document.filename.lower().endswith(".json")
     before = parse(document.text.encode("utf-8", "replace"), json=is_json)
@@ -51,6 +51,8 @@ def fix(document: Readable) -> bytes | None:
         return None
     if not document.edits:
         return document.text.encode()
+    if len(before.findings):
+        return None  # a key that stands twice: to rewrite one of them would decide which counts
     wanted = _canonical(before.node, document.edits)
     stamp = _stamp(before.node)
     try:
@@ -114,7 +116,7 @@ def _now(model: Mapping) -> str:
 def _holds(before: Parsed, wanted: Node, text: str, is_json: bool) -> bool:
     """Whether the new text says what is wanted, needs no other spelling any more and has lost no comment."""
     after = parse(text.encode(), json=is_json)
-    if before.node is None or after.node is None or len(after.findings) > len(before.findings):
+    if before.node is None or after.node is None or len(after.findings):
         return False
     if normalise(after.node).edits or not _alike(_unstamped(wanted), _unstamped(after.node)):
         return False

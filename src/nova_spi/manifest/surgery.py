@@ -51,7 +51,8 @@ class Surgery:
             edit.span for edit in edits if isinstance(edit.value, Scalar) and not edit.value.plain and edit.key is None
         }
         cuts: list[_Cut] = []
-        for edit in edits:
+        # Where two entries are added at one place, that of the inner mapping comes first.
+        for edit in sorted(edits, key=lambda edit: -len(edit.path)):
             cuts += self._cuts(edit)
         return self._cut(cuts)
 
@@ -215,9 +216,9 @@ class Surgery:
         return start, start + len(self._text[start:end].rstrip())
 
     def _cut(self, cuts: list[_Cut]) -> str:
-        """The text with all cuts made; of cuts within each other the outer one counts."""
+        """The text with all cuts made, each once; of cuts within each other the outer one counts."""
         done, place = [], 0
-        for cut in sorted(set(cuts), key=lambda cut: (cut.start, -cut.end)):
+        for cut in sorted(dict.fromkeys(cuts), key=lambda cut: (cut.start, cut.end > cut.start, -cut.end)):
             if cut.start < place:
                 continue
             done += [self._text[place : cut.start], cut.new]
