@@ -51,6 +51,8 @@ def test_nothing_of_the_caller_is_passed(tmp_path, monkeypatch):
 
 
 def test_private_folders_are_made(tmp_path):
-    for path in private_variables(tmp_path / "scratch").values():
-        assert list(Path(path).iterdir()) == []
+    found = private_variables(tmp_path / "scratch")
+    assert set(found) == {"HOME", "TMPDIR", "XDG_CACHE_HOME"}
+    for path in found.values():
         assert Path(path).stat().st_mode & 0o777 == 0o700
+    assert list(Path(found["TMPDIR"]).iterdir()) == []

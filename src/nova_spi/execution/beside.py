@@ -1,9 +1,12 @@
-"""What stands beside a model in ``spi/``: manifests, and our runtime as plain files, compiled once for its Python."""
+"""What stands beside a model in ``spi/``: manifests, and our runtime, laid out and compiled once for its Python.
+
+The runtime stands in the cache, like the model's environment, and each run gets a link to it. A model that changes it
+there is found by the change time of its files, and the runtime is laid out again.
+"""
 
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -12,12 +15,15 @@ from typing import TYPE_CHECKING
 
 import nova_spi_runtime
 from nova_spi.engines.port import Environment
+from nova_spi.execution.records import replace_bytes
+from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.staging import Stage
 
 if TYPE_CHECKING:
     from nova_spi.interface.compiled import Interface
     from nova_spi.manifest.models import Manifest
 
+NAME = "nova_spi_runtime"
 UTILS = "spi_utils.py"
 """The runtime's file that stands as ``spi/utils.py``."""
 
@@ -40,38 +46,58 @@ def lay_manifest(stage: Stage, manifest: "Manifest", interface: "Interface", sou
 
 
 def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None:
-    """The runtime's files and ``utils.py``."""
-    compiled = _compiled(environment, cache_dir)
-    for relative, content in _sources():
-        if relative == UTILS:
-            stage.text("spi/utils.py", content)
-        stage.text(f"spi/nova_spi_runtime/{relative}", content)
-    if compiled:
-        for path in compiled.rglob("*.pyc"):
-            target = stage.place(f"spi/nova_spi_runtime/{path.relative_to(compiled).as_posix()}")
-            shutil.copyfile(path, target)
+    """``spi/utils.py``, and ``spi/nova_spi_runtime`` as a link."""
+    stage.text("spi/utils.py", dict(_sources())[UTILS])
+    stage.link(_laid_out(environment, cache_dir), f"spi/{NAME}")
 
 
-def _compiled(environment: Environment, cache_dir: Path) -> Path | None:
-    """The folder of the compiled runtime for one Python; made once, None where that fails: it is only for speed.
+def _laid_out(environment: Environment, cache_dir: Path) -> Path:
+    """The runtime for one Python, as it was when it was laid out."""
+    digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()
+    place = cache_dir / "runtime" / digest[:32]
+    record = place.with_suffix(".json")
+    try:
+        if json.loads(record.read_bytes()) == _status(place):
+            return place / NAME
+    except (OSError, ValueError):
+        pass  # not there yet, or damaged: both mean to lay it out
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=place.parent))
+    try:
+        for relative, content in _sources():
+            (fresh / NAME / relative).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / NAME / relative).write_bytes(content)
+        _compile(environment, fresh / NAME)
+        fresh.chmod(0o755)
+        remove_tree(place)
+        try:
+            fresh.rename(place)
+        except OSError:
+            if not place.is_dir():  # else another process was faster
+                raise
+        replace_bytes(record, json.dumps(_status(place)).encode())
+    finally:
+        remove_tree(fresh)
+    return place / NAME
+
+
+def _status(place: Path) -> list[list[int | str]]:
+    """What changes when somebody touches a file."""
+    found: list[list[int | str]] = []
+    for folder, _, names in sorted(os.walk(place)):
+        for name in sorted(names):
+            seen = os.lstat(os.path.join(folder, name))  # noqa: PTH118  # a Path for each file would be the slow part
+            found.append([name, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns])
+    return found
+
+
+def _compile(environment: Environment, folder: Path) -> None:
+    """Compiles the runtime; where that fails it only starts more slowly.
 
     The model's interpreter runs here with ``-I -S``: it reads nothing of the model's environment, only its own library.
     """
-    digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()
-    place = cache_dir / "runtime" / digest[:32]
-    if place.is_dir():
-        return place
+    options = ("-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder))
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix="new-", dir=place.parent))
-    except OSError:
-        return None
-    try:
-        for relative, content in _sources():
-            path = fresh / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        options = ("-I", "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(fresh))
         subprocess.run(
             [str(environment.python), *options],
             check=True,
@@ -79,9 +105,5 @@ def _compiled(environment: Environment, cache_dir: Path) -> Path | None:
             timeout=COMPILE_SECONDS,
             env={"PATH": os.defpath},
         )
-        fresh.rename(place)
     except (OSError, subprocess.SubprocessError):
-        return place if place.is_dir() else None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return place
+        return

@@ -60,9 +60,7 @@ def prune(project: Path, keep: int = KEPT) -> None:
         return
     for place, name in enumerate(name for name in names if "." not in name):
         run = RunFolder(name, base / name)
-        if is_held(run.lock):
-            continue
-        if place >= keep:
+        if place >= keep and not is_held(run.lock):
             remove_tree(run.root)
         elif run.work.exists() and _past(run.root).status == "abandoned":
             remove_tree(run.work)

@@ -1,6 +1,7 @@
 """Removing what a model has left, whatever it has left."""
 
 import os
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +11,17 @@ def remove_tree(root: Path) -> None:
     """Removes a folder and everything below it; links are removed, never followed. What cannot be removed stays.
 
     A model may have made thousands of folders inside each other, with paths longer than the system takes, and taken its
-    own right to read them. So nothing here recurses: each folder is moved up next to the root before it is emptied.
+    own right to read them. Where the plain way fails, each folder is moved up next to the root before it is emptied.
     """
-    with suppress(OSError):
+    try:
         if not stat.S_ISDIR(root.lstat().st_mode):
             root.unlink()
             return
+    except OSError:
+        return
+    with suppress(OSError, RecursionError):
+        shutil.rmtree(root)
+        return
     pending, number = [root], 0
     while pending:
         folder = pending.pop()

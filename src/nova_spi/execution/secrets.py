@@ -58,10 +58,9 @@ def laid_out(values: Mapping[str, str], fallback: Path) -> Iterator[Path]:
     """A folder of mode 0700 with one file of mode 0400 a secret; removed afterwards, whatever happens.
 
     It is in memory where the machine has ``/dev/shm``, else below ``fallback``. One that a killed process left behind
-    is removed by the next run.
+    is removed by the next run. Without a secret no folder is made.
     """
     if not values:
-        fallback.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield fallback
         return
     base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else fallback.parent

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from nova_spi.errors import ExecutionError
+from nova_spi.execution.removal import remove_tree
 
 LARGE = 8 * 1024 * 1024
 """From this size on, in bytes, a file is not copied."""
@@ -127,6 +128,12 @@ class Stage:
                 code="run.staging",
             )
         self._link(storage, target)
+
+    def link(self, source: Path, relative: str) -> None:
+        """Links a folder of ours; what stood at the place is replaced."""
+        target = self.place(relative)
+        remove_tree(target)
+        target.symlink_to(source)
 
     def _link(self, source: Path, target: Path) -> None:
         real = source.resolve()

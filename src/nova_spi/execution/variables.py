@@ -45,7 +45,7 @@ def _size(text: str) -> int | None:
 
 def private_variables(scratch: Path) -> dict[str, str]:
     """HOME, TMPDIR and XDG_CACHE_HOME; the folders are made."""
-    found = {"HOME": scratch / "home", "TMPDIR": scratch / "tmp", "XDG_CACHE_HOME": scratch / "cache"}
+    found = {"HOME": scratch, "TMPDIR": scratch / "tmp", "XDG_CACHE_HOME": scratch / ".cache"}
     for folder in found.values():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return {name: str(folder) for name, folder in found.items()}
