@@ -143,3 +143,40 @@ def test_a_program_that_stops_its_launcher_gets_no_more_time(lab):
     assert outcome.reason == "timeout"
     assert time.monotonic() - began < 6
     assert not lab.left()
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.fixture
+def frozen(request):
+    """A freezer group (cgroup v1): SIGKILL does not reach what is in it, as in an uninterruptible wait."""
+    group = FREEZER / f"nova-spi-test-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("needs cgroup v1's freezer and the right to make a group")
+    yield group
+    (group / "freezer.state").write_text("THAWED")
+    for _ in range(200):
+        if not (group / "cgroup.procs").read_text():
+            break
+        time.sleep(0.01)
+    group.rmdir()
+
+
+def test_what_cannot_be_killed_does_not_hold_up_the_caller(lab, frozen):
+    """It freezes itself, so it can be ended only afterwards, by nobody's waiting."""
+    source = (
+        "import os, time\n"
+        "open('frozen.pid', 'w').write(str(os.getpid()))\n"
+        f"open('{frozen}/cgroup.procs', 'w').write(str(os.getpid()))\n"
+        f"open('{frozen}/freezer.state', 'w').write('FROZEN')\n"
+        "time.sleep(60)"
+    )
+    began = time.monotonic()
+    outcome = lab.run(lab.python(source, timeout_seconds=1.0, grace_seconds=0.2))
+    assert outcome.reason == "timeout"
+    assert outcome.leftovers >= 1
+    assert time.monotonic() - began < 1.0 + 0.2 + 2.0 + 1.0 + 1.0
+    (frozen / "freezer.state").write_text("THAWED")

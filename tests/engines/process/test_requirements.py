@@ -74,6 +74,8 @@ def test_a_line_after_a_comment_is_a_line_as_pip_sees_it(project):
         ("/opt/thing.whl", "outside the project"),
         ("-r link.txt", "outside the project"),
         ("-r missing.txt", "cannot be read"),
+        ("-r loop.txt", "followed"),
+        ("-r a\0b", "followed"),
         ("./missing", "not there"),
         ("thing.whl", "not there"),
         ("-e .", "editable"),
@@ -92,6 +94,7 @@ def test_what_leaves_the_project_or_may_change_is_refused(project, line, why):
     write(project.parent / "outside.txt", "six")
     write(project.parent / "model/setup.py", "")
     write(project.parent / "wheels/x.whl", "")
+    (project / "loop.txt").symlink_to("loop.txt")
     (project / "link.txt").symlink_to(project.parent / "outside.txt")
     with pytest.raises(EnvironmentFailed) as failure:
         read(project, line + "\n")

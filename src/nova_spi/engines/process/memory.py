@@ -92,7 +92,7 @@ class ProcTree:
             return
         self._once_more = newest != self._newest  # an id is given out a moment before its process can be seen
         self._newest = newest
-        here = {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208 - every 20 ms
+        here = {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208 - names, and often
         fresh = {pid: _parent_and_start(pid) for pid in here - self._seen}
         self._seen = here
         self._members = {pid: start for pid, start in self._members.items() if pid in here}
@@ -142,8 +142,9 @@ class PsutilTree:
         killed = 0
         for process in self._members:
             with contextlib.suppress(self._psutil.Error):
-                process.kill()  # psutil compares the process's start first
-                killed += 1
+                if process.status() != self._psutil.STATUS_ZOMBIE:
+                    process.kill()  # psutil compares the process's start first
+                    killed += 1
         return killed
 
     def _below(self) -> "list[psutil.Process]":

@@ -150,9 +150,13 @@ class _Reader:
     def _inside(self, path: Path, said: str) -> str:
         """The path relative to the project, without ``..``, its links followed only to check where they lead."""
         plain = Path(os.path.normpath(self._project / path))
-        if not plain.is_relative_to(self._project):
-            plain = path.resolve()
-        if not (plain.is_relative_to(self._project) and plain.resolve().is_relative_to(self._project)):
+        try:
+            if not plain.is_relative_to(self._project):
+                plain = path.resolve()
+            inside = plain.is_relative_to(self._project) and plain.resolve().is_relative_to(self._project)
+        except (OSError, RuntimeError, ValueError) as error:  # a link to itself is a RuntimeError, a NUL a ValueError
+            raise _refused(said, "it is no path that can be followed") from error
+        if not inside:
             raise _refused(said, "it lies outside the project")
         return plain.relative_to(self._project).as_posix()
 

@@ -35,6 +35,10 @@ class Running:
         self.reason: Reason | None = None
         self._job = job
         self._cancel = cancel
+        self._kill_at: float | None = None
+        self._give_up_at = float("inf")
+        disk = job.limits.disk_bytes
+        self._disk = None if disk is None else DiskWatch(job.folder, disk)
         self._log = Log(job.log, job.limits.log_bytes, progress)
         try:
             self._launch = Launch(job)
@@ -43,11 +47,7 @@ class Running:
             raise
         self._started = time.monotonic()
         self._deadline = self._started + job.limits.timeout_seconds
-        self._kill_at: float | None = None
-        self._give_up_at = float("inf")
         self._memory = MemoryWatch(self._launch.pid, job.limits.memory_bytes)
-        disk = job.limits.disk_bytes
-        self._disk = None if disk is None else DiskWatch(job.folder, disk)
 
     def to_its_end(self) -> Outcome:
         """Waits for the program's end, ends it where it must be ended, and says how it ended.
