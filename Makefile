@@ -26,7 +26,7 @@ demo: $(VENV)/.core  ## real models: created, validated, run and tested from the
 	$(BIN)/python examples/demo.py
 
 .PHONY: system
-system:  ## Debian packages that the tests use (speech, text recognition); their tests skip where apt-get is not there
+system:  ## Debian packages that the tests use (speech); their tests skip where apt-get is not there
 	@tests/install-system-packages.sh
 
 test: $(VENV)/.dev system lint

@@ -8,9 +8,13 @@ KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "N
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory) -> Path:
-    """One cache of model environments for the whole session: making them is what costs."""
-    base = os.environ.get("NOVA_SPI_TEST_CACHE")
-    return Path(base) if base else tmp_path_factory.mktemp("cache")
+    """One cache of model environments for the whole session, all its workers together: making them is what costs."""
+    if base := os.environ.get("NOVA_SPI_TEST_CACHE"):
+        return Path(base)
+    own = tmp_path_factory.getbasetemp()
+    cache = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared-cache"
+    cache.mkdir(exist_ok=True)
+    return cache
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nova_spi.engines.process.environments import interpreters
+from nova_spi.engines.process.interpreters import available
 from nova_spi.errors import NovaSpiError
 from nova_spi.settings import Settings
 from nova_spi.version import __version__
@@ -102,8 +102,8 @@ def _docker_engine(_: Settings) -> Finding:
     return Finding("engine docker", "off", f"{seen}; this version of nova-spi runs models by the process engine only")
 
 
-def _pythons(_: Settings) -> Finding:
-    found = ", ".join(sorted(interpreters(), key=lambda version: tuple(map(int, version.split(".")))))
+def _pythons(settings: Settings) -> Finding:
+    found = ", ".join(available(settings.cache_dir / "envs" / "interpreters.json"))
     return Finding("interpreters", "ok", f"{found} (execution.python_version takes one of them)")
 
 

@@ -33,6 +33,7 @@ def check(path: Path, *, strict: bool = False, fix: bool = False) -> ValidationR
         diagnostics=tuple(diagnostics),
         strict=strict,
         fixed=rewritten,
+        project_checked=Path(path).is_dir(),
     )
 
 
