@@ -137,6 +137,11 @@ class Engine(Protocol):
         """``process``, ``docker`` or ``ray``."""
         ...
 
+    @property
+    def level(self) -> str:
+        """How far a run is isolated from the machine, e.g. ``process``: not at all."""
+        ...
+
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
         """Makes the model's environment or finds it in the cache.
 

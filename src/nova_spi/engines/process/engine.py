@@ -37,7 +37,7 @@ class ProcessEngine:
         """See `nova_spi.engines.port.Engine.run`.
 
         At the deadline and on a cancel the program's group gets SIGTERM, and what is left after ``grace_seconds``
-        SIGKILL. The outcome comes 2 s after that at the latest, whatever cannot be ended. An exception on the way, a
+        SIGKILL. The outcome comes 3 s after that at the latest, whatever cannot be ended. An exception on the way, a
         KeyboardInterrupt above all, ends everything before it goes on.
         """
         return run(job, progress, cancel)

@@ -127,7 +127,8 @@ class Supervision:
         met: set[int] = set()
         while True:
             met |= kill_below(os.getpid(), os.getpgrp())
-            send(-self.child, signal.SIGKILL)
+            if self.status is None or sys.platform != "linux":
+                send(-self.child, signal.SIGKILL)
             self._reap()
             if self._alone:
                 return met

@@ -239,7 +239,7 @@ def rlimits(job: Job) -> list[bytes]:
     wanted = {
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": OPEN_FILES,
-        "RLIMIT_CPU": int((limits.timeout_seconds + limits.grace_seconds) * cores) + 60,
+        "RLIMIT_CPU": int(min((limits.timeout_seconds + limits.grace_seconds) * cores, 2**40)) + 60,
     }
     if limits.disk_bytes is not None:
         wanted["RLIMIT_FSIZE"] = limits.disk_bytes

@@ -11,7 +11,7 @@ CHUNK_BYTES = 64 * 1024
 DRAIN_BYTES = PIPE_BYTES = 1024 * 1024
 GATHER_SECONDS = 0.002
 DRAIN_SECONDS = 0.005
-"""With a pipe of 1 MiB: a program may throw away 200 MB a second, which costs us 1 % of a core."""
+"""With a pipe of 1 MiB: a program may throw away 200 MB a second, which costs us some 5 % of a core."""
 
 
 class Log:

@@ -19,7 +19,7 @@ from nova_spi.progress import Progress
 CANCEL_SECONDS = 0.05
 """How often a cancel is looked for."""
 UNKILLABLE_SECONDS = 2.0
-"""After SIGKILL: how long the caller waits for processes that cannot be ended before it has the outcome anyway."""
+"""After SIGKILL: how long the launcher may take; then we try for a second ourselves, and the caller has the outcome."""
 LAST_LOG_BYTES = 4 * 1024 * 1024
 """What may still be read after the end; a pipe holds less."""
 
