@@ -1,7 +1,6 @@
 """``--input KEY=VALUE``, ``--input-file`` and ``--secret NAME=@FILE``: from words to what the library takes."""
 
 import functools
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any, cast
 import click
 
 from nova_spi.cli.state import Function
-from nova_spi.errors import InputInvalid, UsageError
+from nova_spi.errors import UsageError
 
-MAX_FILE_BYTES = 16 * 1024 * 1024
-"""Of an input file, a secret file and an ``@file`` value."""
+MAX_SECRET_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +74,9 @@ def gather(words: Words, files: frozenset[str]) -> dict[str, Any]:
         UsageError: A word without ``=``, a key given twice, an input file that is no object.
     """
     from nova_spi.interface.binding import Text, expand_at_file
+    from nova_spi.interface.input_file import read_input_file
 
-    found: dict[str, Any] = _read_object(words.input_file) if words.input_file else {}
+    found: dict[str, Any] = read_input_file(words.input_file) if words.input_file else {}
     given: dict[str, Any] = {}
     for word in words.inputs:
         key, equals, value = word.partition("=")
@@ -92,40 +91,6 @@ def gather(words: Words, files: frozenset[str]) -> dict[str, Any]:
         else:
             given[key] = Text(expand_at_file(value, Path()))
     return found | given
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    data = _bounded(path, "input file")
-    try:
-        found = json.loads(data) if path.suffix.lower() == ".json" else _yaml(data, path)
-    except (ValueError, RecursionError) as error:
-        raise InputInvalid(
-            f"The input file {path} is not valid JSON.", why=str(error), mend="correct the file"
-        ) from error
-    if not isinstance(found, dict):
-        raise InputInvalid(
-            f"The input file {path} holds no object.",
-            why=f"It holds {type(found).__name__}; inputs are names with values.",
-            mend='{"prompt": "Hello, world!"}',
-        )
-    return found
-
-
-def _yaml(data: bytes, path: Path) -> Any:
-    from nova_spi.manifest.construct import plain
-    from nova_spi.manifest.source import parse
-
-    parsed = parse(data)
-    problems = [item for item in parsed.findings if item.severity == "error"]
-    if problems or parsed.node is None:
-        first = problems[0] if problems else None
-        place = f":{first.span.line}:{first.span.column}" if first and first.span else ""
-        raise InputInvalid(
-            f"The input file {path}{place} is not valid YAML.",
-            why=first.message if first else "It is empty.",
-            mend="correct the file",
-        )
-    return plain(parsed.node)
 
 
 def read_secrets(words: Iterable[str]) -> dict[str, str]:
@@ -143,21 +108,22 @@ def read_secrets(words: Iterable[str]) -> dict[str, str]:
                 why="A value on the command line can be read by every process of the machine.",
                 mend=f"--secret {name or 'NAME'}=@FILE",
             )
-        found[name] = _bounded(Path(value[1:]), f"file of the secret {name}").decode("utf-8").rstrip("\r\n")
+        found[name] = _secret(Path(value[1:]), name)
     return found
 
 
-def _bounded(path: Path, what: str) -> bytes:
+def _secret(path: Path, name: str) -> str:
     try:
         with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
+            data = stream.read(MAX_SECRET_BYTES + 1)
+        text = data.decode("utf-8")
     except OSError as error:
-        raise UsageError(f"The {what} {path} cannot be read.", why=error.strerror or str(error)) from error
-    if len(data) > MAX_FILE_BYTES:
-        raise UsageError(
-            f"The {what} {path} is over {MAX_FILE_BYTES // 2**20} MiB.", mend="pass large data as a file input"
-        )
-    return data
+        raise UsageError(f"The file of the secret {name} cannot be read.", why=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The file of the secret {name} is not text in UTF-8.") from error
+    if len(data) > MAX_SECRET_BYTES:
+        raise UsageError(f"The file of the secret {name} is over {MAX_SECRET_BYTES // 1024} KiB.")
+    return text.rstrip("\r\n")
 
 
 def engine_options(function: Function) -> Function:

@@ -95,8 +95,9 @@ def command(
             return function(click.get_current_context().ensure_object(State), *args, **options)
 
         wrapped = global_options(output_format(*formats)(call))
-        return click.command(
+        make: Callable[[Callable[..., Any]], click.Command] = click.command(
             name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, **settings
-        )(wrapped)
+        )
+        return make(wrapped)
 
     return decorate

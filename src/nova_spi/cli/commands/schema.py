@@ -1,12 +1,15 @@
 """``nova-spi schema``: the compiled interface in the shapes that other programs read."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from nova_spi.cli import style
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
+
+Draft = Literal["2020-12", "draft-07"]
 
 EXAMPLES = (
     "nova-spi schema",
@@ -35,7 +38,7 @@ EXAMPLES = (
     help="The JSON Schema draft.",
 )
 @click.option("--manifest", is_flag=True, help="The schema of the manifest itself; needs no project.")
-def command(state: State, path: Path, command_name: str | None, shape: str, draft: str, manifest: bool) -> None:
+def command(state: State, path: Path, command_name: str | None, shape: str, draft: Draft, manifest: bool) -> None:
     """Print the interface of a command of the project PATH; the output is always JSON."""
     if manifest:
         from nova_spi.manifest.json_schema import manifest_schema
@@ -45,7 +48,7 @@ def command(state: State, path: Path, command_name: str | None, shape: str, draf
     style.print_json(_interface(path, command_name, shape, draft))
 
 
-def _interface(path: Path, name: str | None, shape: str, draft: str) -> dict[str, object]:
+def _interface(path: Path, name: str | None, shape: str, draft: Draft) -> dict[str, object]:
     from nova_spi.interface.compiled import compile_interface
     from nova_spi.interface.json_schema import inputs_schema, outputs_schema
     from nova_spi.interface.openapi import openapi
