@@ -124,3 +124,24 @@ def test_bytes_without_their_state_are_not_trusted(fetching, server, resource, c
     server.resources["/w"] = resource(content)
     assert fetching(server.url("/w")).path.read_bytes() == content
     assert server.asked("range")[-1] is None
+
+
+def test_bytes_that_were_complete_before_a_kill_are_taken_as_they_are(fetching, server, resource, content):
+    server.resources["/w"] = resource(content, break_after=[300_000] + [0] * 9)
+    with pytest.raises(AssetUnavailable):
+        fetching(server.url("/w"))
+    [partial] = fetching.cache_dir.rglob("partial/*/content")
+    partial.write_bytes(content)
+    server.resources["/w"] = resource(content)
+    assert fetching(server.url("/w")).path.read_bytes() == content
+    assert server.asked("range")[-1] == f"bytes={len(content)}-"
+
+
+def test_more_bytes_than_there_are_begin_again(fetching, server, resource, content):
+    server.resources["/w"] = resource(content, break_after=[300_000] + [0] * 9)
+    with pytest.raises(AssetUnavailable):
+        fetching(server.url("/w"))
+    [partial] = fetching.cache_dir.rglob("partial/*/content")
+    partial.write_bytes(content + b"more")
+    server.resources["/w"] = resource(content)
+    assert fetching(server.url("/w")).path.read_bytes() == content

@@ -398,6 +398,13 @@ def test_an_environment_that_cannot_be_made_is_an_error_with_its_record(program)
     assert "3.99" in result.error.message
 
 
+def test_requirements_that_cannot_be_installed_are_an_error_whose_log_says_why(program):
+    made = program("pass", "inputs: []\noutputs: []\nexecution: {requirements: requirements.txt}\n")
+    made.write("requirements.txt", "./nothing-1.0-py3-none-any.whl\n")
+    result = failed(made, "environment.failed", inputs={})
+    assert "nothing" in result.log_text()
+
+
 def test_an_asset_that_cannot_be_had_is_an_error_with_its_record(program):
     manifest = "inputs: []\noutputs: []\nassets: [{name: w, uri: 'file:none.bin', mount_path: w.bin}]\n"
     result = failed(program("pass", manifest), "asset.unavailable", inputs={})

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 
 import pytest
+from PIL import Image
 
 from nova_spi.errors import ExecutionError, ManifestInvalid, UsageError
 from nova_spi.execution.history import history
@@ -363,3 +364,36 @@ def test_raise_for_error_raises_what_failed(program):
     result = program("raise SystemExit(3)")(inputs={"prompt": "x"})
     with pytest.raises(ExecutionError):
         result.raise_for_error()
+
+
+def test_an_asset_whose_place_is_a_folder_stands_inside_it(program):
+    made = program(
+        "import json; json.dump({'said': open('model/w.bin').read()}, open('outputs/output.json', 'w'))",
+        ECHO_WITH + 'assets: [{name: w, uri: "file:store/w.bin", mount_path: model}]\n',
+    )
+    made.write("store/w.bin", "weights")
+    made.write("model/code.py", "")
+    assert made(inputs={"prompt": "x"}).raise_for_error().outputs == {"said": "weights"}
+
+
+def test_a_disk_that_is_smaller_than_the_manifest_asks_for_is_a_warning(program):
+    made = program(PLAIN, ECHO_WITH + "execution: {resources: {disk: 900Ti}}\n")
+    result = made(inputs={"prompt": "x"}).raise_for_error()
+    assert "bytes of disk" in result.warnings[0]
+
+
+def test_a_media_library_that_is_missing_is_an_error_with_its_record(program, tmp_path, monkeypatch):
+    from nova_spi.errors import ExtraMissing
+
+    def missing(path, mime, limits):
+        raise ExtraMissing.named("media", "Pillow", "Looking into pictures")
+
+    monkeypatch.setattr("nova_spi.interface.probing.probe_file", missing)
+    made = program(
+        "pass", "inputs: [{name: p, type: file, domain_specific: {image: {min_resolution: 2x2}}}]\noutputs: []\n"
+    )
+    Image.new("RGB", (4, 4)).save(tmp_path / "p.png")
+    result = made(inputs={"p": str(tmp_path / "p.png")})
+    assert result.error.error_code == "extra.missing"
+    assert result.record["status"] == "failed"
+    assert "nova-spi[media]" in result.error.mend

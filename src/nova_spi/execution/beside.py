@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import nova_spi_runtime
 from nova_spi.engines.port import Environment
 from nova_spi.execution.records import replace_bytes
-from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.staging import Stage
 
 if TYPE_CHECKING:
@@ -53,32 +52,26 @@ def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None
 
 def _laid_out(environment: Environment, cache_dir: Path) -> Path:
     """The runtime for one Python, as it was when it was laid out."""
-    digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()
-    place = cache_dir / "runtime" / digest[:32]
-    record = place.with_suffix(".json")
+    digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()[:32]
+    base = cache_dir / "runtime"
+    record = base / f"{digest}.json"
     try:
-        if json.loads(record.read_bytes()) == _status(place):
-            return place / NAME
-    except (OSError, ValueError):
+        known = json.loads(record.read_bytes())
+        place = base / Path(known["folder"]).name / NAME
+        if known["status"] and known["status"] == _status(place):
+            return place
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or damaged: both mean to lay it out
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix="new-", dir=place.parent))
-    try:
-        for relative, content in _sources():
-            (fresh / NAME / relative).parent.mkdir(parents=True, exist_ok=True)
-            (fresh / NAME / relative).write_bytes(content)
-        _compile(environment, fresh / NAME)
-        fresh.chmod(0o755)
-        remove_tree(place)
-        try:
-            fresh.rename(place)
-        except OSError:
-            if not place.is_dir():  # else another process was faster
-                raise
-        replace_bytes(record, json.dumps(_status(place)).encode())
-    finally:
-        remove_tree(fresh)
-    return place / NAME
+    base.mkdir(parents=True, exist_ok=True)
+    # A folder of a new name each time: a run that is going on may still use the one of before.
+    place = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=base)) / NAME
+    place.parent.chmod(0o755)
+    for relative, content in _sources():
+        (place / relative).parent.mkdir(parents=True, exist_ok=True)
+        (place / relative).write_bytes(content)
+    _compile(environment, place)
+    replace_bytes(record, json.dumps({"folder": place.parent.name, "status": _status(place)}).encode())
+    return place
 
 
 def _status(place: Path) -> list[list[int | str]]:

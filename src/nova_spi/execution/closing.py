@@ -75,7 +75,7 @@ class Closing:
             if not self._scrubber.idle:
                 replace_bytes(self._run.log, self._scrubber.scrub(self._run.log.read_bytes()))
             return
-        told = [error.message, error.why, str(error.details.get("output", ""))] if error is not None else []
+        told = [error.message, error.why, *error.details.get("lines", ())] if error is not None else []
         text = "".join(f"{line}\n" for line in told if line)
         replace_bytes(self._run.log, self._scrubber.scrub(text.encode("utf-8", "backslashreplace")))
 
