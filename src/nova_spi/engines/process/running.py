@@ -165,7 +165,7 @@ class Running:
         return Outcome(
             reason=self.reason or "signalled",
             exit_code=None,
-            signal=signal.SIGKILL,
+            signal=int(signal.SIGKILL),
             wall_seconds=wall,
             cpu_seconds=0.0,
             peak_memory_bytes=self._memory.peak or None,
