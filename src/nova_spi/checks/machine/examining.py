@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +73,6 @@ def _program(_: Settings) -> Finding:
 
 def _process_engine(settings: Settings) -> Finding:
     """Runs a real program through the engine: what is only looked up may still not work."""
-    import tempfile
-
     from nova_spi.engines.port import Job, Limits
     from nova_spi.engines.process.engine import ProcessEngine
     from nova_spi.progress import Silent
@@ -139,17 +138,24 @@ def _gpu(_: Settings) -> Finding:
 
 
 def _cache(settings: Settings) -> Finding:
+    """Writes there: what the permissions say and what the file system does are two things."""
     place = settings.cache_dir
-    near = next((parent for parent in (place, *place.parents) if parent.exists()), Path("/"))
-    if not os.access(near, os.W_OK):
-        return Finding("cache", "problem", f"{place} cannot be written", "export NOVA_SPI_CACHE_DIR=FOLDER")
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(place)) as stream:
+            stream.write(b"nova-spi")
+    except OSError as error:
+        detail = f"{place} cannot be written: {error.strerror}"
+        return Finding("cache", "problem", detail, "export NOVA_SPI_CACHE_DIR=FOLDER")
     return Finding("cache", "ok", str(place))
+
+
+def _nearest(place: Path) -> Path:
+    return next((parent for parent in (place, *place.parents) if parent.exists()), Path("/"))
 
 
 def _disk(settings: Settings) -> Finding:
     place = settings.cache_dir
-    near = next((parent for parent in (place, *place.parents) if parent.exists()), Path("/"))
-    free = shutil.disk_usage(near).free
+    free = shutil.disk_usage(_nearest(place)).free
     detail = f"{free / 1024**3:.1f} GiB free for the cache"
     if free < LOW_DISK_BYTES:
         return Finding("disk", "problem", detail, f"free some space, or move the cache: {place}")

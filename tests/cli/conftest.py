@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from nova_spi.cli.main import run
+from nova_spi.cli.state import State
+
+MANIFEST = """spi_version: "1"
+model:
+  name: shouter
+  version: 1.0.0
+  description: Repeats a text in capital letters.
+  domain: text
+  license: Apache-2.0
+execution:
+  entry_point: {callable: "model:shout"}
+  timeout_seconds: 30
+  secrets: [SHOUTER_TOKEN]
+inputs:
+  - {name: text, type: string, description: What to shout., required: true}
+  - {name: times, type: integer, description: How often., default: 1}
+  - {name: options, type: object, description: More., properties: {mark: {type: string, default: "!"}}}
+  - {name: notes, type: file, description: Files to count., mime_types: [text/plain], file_pattern: "*.txt"}
+outputs:
+  - {name: shout, type: string, description: The text., required: true}
+  - {name: count, type: integer, description: How many notes came.}
+commands:
+  whisper:
+    description: Repeats a text softly.
+    entry_point: {callable: "model:whisper"}
+    inputs: [{name: text, type: string, description: What to whisper., required: true}]
+    outputs: [{name: whisper, type: string, description: The text., required: true}]
+test_cases:
+  - {name: once, inputs: {text: hello}, expect: {equals: {shout: "HELLO!"}}}
+  - {name: twice, inputs: {text: hello, times: 2}, expect: {contains: {shout: "HELLO! HELLO!"}}}
+"""
+MODEL = """
+def shout(text, times=1, options=None, notes=()):
+    print("shouting", text)
+    if text == "fail":
+        raise ValueError("it would not shout")
+    mark = (options or {}).get("mark", "!")
+    return {"shout": " ".join([text.upper() + mark] * times), "count": len(notes)}
+
+
+def whisper(text):
+    return text.lower()
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, shared_cache):
+    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(shared_cache))
+    monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("SHOUTER_TOKEN", raising=False)
+    root = tmp_path / "shouter"
+    root.mkdir()
+    (root / "manifest.yml").write_text(MANIFEST)
+    (root / "model.py").write_text(MODEL)
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def call(capsys):
+    def call(*words):
+        status = run([str(word) for word in words], State())
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def call_json(call):
+    def call_json(*words):
+        status, out, _ = call(*words, "--output-format", "json")
+        return status, json.loads(out)
+
+    return call_json
