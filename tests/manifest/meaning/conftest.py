@@ -37,7 +37,7 @@ def around() -> Callable[[str], str]:
         missing = "".join(f"  {key}: {value}\n" for key, value in _MODEL.items())
         if "model" not in present:
             text += f"model:\n{missing}"
-        text += re.sub(r"^model:\n", f"model:\n{missing}", fragment, flags=re.MULTILINE)
+        text += re.sub(r"^model:\n", f"model:\n{missing}", fragment.rstrip("\n") + "\n", flags=re.MULTILINE)
         for side in ("inputs", "outputs"):
             if side not in present:
                 text += f"{side}: []\n"
