@@ -1,11 +1,12 @@
 import hashlib
 import os
+import threading
 
 import pytest
 
 from nova_spi.assets.cache import Cache, Remembered, uri_key
 from nova_spi.assets.source import Validators
-from nova_spi.errors import AssetUnavailable
+from nova_spi.errors import AssetUnavailable, RunCancelled
 
 
 def sha(content):
@@ -145,3 +146,10 @@ def test_more_bytes_than_there_are_begin_again(fetching, server, resource, conte
     partial.write_bytes(content + b"more")
     server.resources["/w"] = resource(content)
     assert fetching(server.url("/w")).path.read_bytes() == content
+
+
+def test_waiting_for_another_process_can_be_cancelled(cache):
+    cancel = threading.Event()
+    cancel.set()
+    with cache.lock("key"), pytest.raises(RunCancelled), cache.lock("key", cancel):
+        pass

@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from typing import Any
 from nova_spi.assets.resume import sync
 from nova_spi.assets.source import CHUNK, Validators
 from nova_spi.assets.tree import tree_digest
+from nova_spi.errors import RunCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,12 @@ class Cache:
         )
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Holds ``key`` against every other process; it is free again when this one ends, however it ends."""
+    def lock(self, key: str, cancel: threading.Event | None = None) -> Iterator[None]:
+        """Holds ``key`` against every other process; it is free again when this one ends, however it ends.
+
+        Raises:
+            RunCancelled: ``cancel`` was set while another process held it.
+        """
         path = self._root / "locks" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as handle:
@@ -117,6 +123,8 @@ class Cache:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
+                    if cancel is not None and cancel.is_set():
+                        raise RunCancelled("Waiting for another process to fetch an asset was cancelled.") from None
                     time.sleep(0.05)
             yield
 

@@ -118,7 +118,7 @@ class _Fetching:
             return self._copied(local)
         source = FileSource(local, self._asset.name) if local else self._remote(secrets, transport)
         key = self._key()
-        with self._cache.lock(key):
+        with self._cache.lock(key, self._cancel):
             return self._pinned() or self._downloaded(source, key, transport)
 
     def _key(self) -> str:
@@ -221,7 +221,7 @@ class _Fetching:
                 mend=f"Write a folder with a slash: {self._asset.uri}/",
             )
         key = self._key()
-        with self._cache.lock(key):
+        with self._cache.lock(key, self._cancel):
             mark = Validators(etag=tree_mark(local, self._asset.name))
             known = self._known(key)
             if found := self._pinned():

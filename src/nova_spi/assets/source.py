@@ -45,7 +45,7 @@ class Opened:
     unchanged: bool = False
 
 
-class Interrupted(Exception):  # noqa: N818  # it names what happened, and is not always an error
+class Interrupted(Exception):
     """The source broke off, or is busy: worth another try.
 
     Args:

@@ -1,1 +1,1 @@
-"""What judges a model: validation, test cases; each gives one report that says what it looked at and what it did not."""
+"""What judges a model: validation and test cases; each gives one report that says what it did not look at, too."""

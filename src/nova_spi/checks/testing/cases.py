@@ -6,7 +6,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from nova_spi.errors import NovaSpiError, RunCancelled, UsageError
 from nova_spi.execution.records import ExecutionResult
 from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.run import execute
-from nova_spi.interface.compiled import CompiledCommand, compile_interface
+from nova_spi.interface.compiled import CompiledCommand, Interface, compile_interface
 from nova_spi.progress import Progress, Silent
 from nova_spi.settings import Settings
 from nova_spi.version import __version__
@@ -32,6 +32,8 @@ __all__ = ["CaseResult", "TestReport", "run_cases"]
 
 NOT_RUN = frozenset({"engine.unavailable", "environment.failed", "asset.unavailable"})
 """Errors that say nothing about the model."""
+
+_Run = Callable[[CompiledCommand, Mapping[str, Any], Path], ExecutionResult]
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -65,41 +67,51 @@ def run_cases(
         UsageError: There is no case of one of the names.
         ManifestInvalid: The manifest has errors.
     """
-    manifest = folder.manifest
-    interface = compile_interface(manifest)
-    progress = progress or Silent()
+    cases = _chosen(folder.manifest.test_cases, names)
+    interface = compile_interface(folder.manifest)
     found: list[CaseResult] = []
-    stopped = False
-    for case in _chosen(manifest.test_cases, names):
-        if stopped:
+
+    def run(command: CompiledCommand, inputs: Mapping[str, Any], place: Path) -> ExecutionResult:
+        return execute(
+            folder,
+            command=command.name,
+            inputs=inputs,
+            secrets=secrets,
+            engine=engine,
+            settings=settings,
+            progress=progress,
+            output=place,
+            keep=keep,
+            cancel=cancel,
+        )
+
+    for case in cases:
+        if found and _was_cancelled(found[-1]):
             found.append(CaseResult(case.name, "skipped", 0.0, ("the tests were cancelled before it",)))
             continue
-        progress.stage("case", case.name)
+        (progress or Silent()).stage("case", case.name)
         began = time.perf_counter()
-        place = output / folder_name(case.name)
-        try:
-            command = interface.command(case.command)
-            _forget(place)
-            result = execute(
-                folder,
-                command=command.name,
-                inputs=case_inputs(case, command, folder.root),
-                secrets=secrets,
-                engine=engine,
-                settings=settings,
-                progress=progress,
-                output=place,
-                keep=keep,
-                cancel=cancel,
-            )
-        except NovaSpiError as error:
-            found.append(CaseResult(case.name, "error", time.perf_counter() - began, (error.message,)))
-            continue
-        _keep_evidence(result, place)
-        done = _judged(case, result, command, folder.root)
-        stopped = isinstance(result.error, RunCancelled)
+        done = _one(case, interface, folder.root, output / folder_name(case.name), run)
         found.append(replace(done, seconds=time.perf_counter() - began))
     return TestReport(tuple(found), _facts(folder, engine))
+
+
+def _one(case: "TestCase", interface: Interface, root: Path, place: Path, run: _Run) -> CaseResult:
+    """Runs one case and judges it."""
+    try:
+        command = interface.command(case.command)
+        inputs = case_inputs(case, command, root)
+        _forget(place)
+        result = run(command, inputs, place)
+    except NovaSpiError as error:
+        return CaseResult(case.name, "error", 0.0, (error.message,))
+    _keep_evidence(result, place)
+    return _judged(case, result, command, root)
+
+
+def _was_cancelled(case: CaseResult) -> bool:
+    """The case that was cancelled ends the run of the cases, and so does every one that was skipped after it."""
+    return case.status == "skipped" or (case.execution is not None and isinstance(case.execution.error, RunCancelled))
 
 
 def _chosen(cases: Sequence["TestCase"], names: Sequence[str]) -> list["TestCase"]:

@@ -23,7 +23,7 @@ MAX_LENGTH = 200_000
 """Characters or words that are compared; the time grows with the product of both."""
 
 
-class NotMeasured(Exception):  # noqa: N818 -- not a failure of ours: the reason why there is no figure
+class NotMeasured(Exception):
     """The two cannot be compared by this metric."""
 
 
