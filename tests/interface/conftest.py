@@ -145,3 +145,29 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (_, make) in MAKERS.items():
         make(folder / name)
     return folder
+
+
+@pytest.fixture(params=MAKERS)
+def any_medium(request: pytest.FixtureRequest, media: Path) -> tuple[Path, str]:
+    """Each real file with its type."""
+    return media / request.param, MAKERS[request.param][0]
+
+
+@pytest.fixture(scope="session")
+def mime_of() -> Callable[[Path], str]:
+    return lambda path: MAKERS[path.name][0]
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Image.Image]:
+    return picture
+
+
+@pytest.fixture(scope="session")
+def film() -> Callable[..., None]:
+    return write_video
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., None]:
+    return write_wave

@@ -56,7 +56,7 @@ class MediaFacts:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-class MediaProblem(Exception):  # noqa: N818 -- a finding about a file, which callers turn into an error or a warning
+class MediaProblem(Exception):
     """A file that must not reach a model.
 
     Args:

@@ -4,6 +4,8 @@ Pillow is told the one format that the content showed, so that no other of its r
 starts a program) ever sees the file. Pixels are counted from the file's own head before anything is decoded, and
 decoding of further frames ends at a budget of pixels and seconds. A JPEG is decoded at an eighth of its size: that
 reads all of its data and takes a sixty-fourth of the memory.
+
+A limit that remains: libtiff, inside Pillow, may write a line of its own about a broken TIFF to standard error.
 """
 
 import time

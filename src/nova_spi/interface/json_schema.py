@@ -1,4 +1,4 @@
-"""A command's interface as JSON Schema: draft 2020-12, or draft-07 for older readers.
+r"""A command's interface as JSON Schema: draft 2020-12, or draft-07 for older readers.
 
 What the schema takes, `nova_spi_runtime.values.from_json` takes, and the other way round, but for these:
 
@@ -8,8 +8,8 @@ What the schema takes, `nova_spi_runtime.values.from_json` takes, and the other 
   (``x-nova-spi`` shows the bounds), the range of a 32-bit float (``format: float``) and its rounding by
   ``precision: 32``, and sizes that no honest value reaches (4,300 digits, 64 KiB for a pattern).
 - ``pattern`` is ECMA-262 with the flag u, as JSON Schema recommends; a validator that uses its own language's
-  expressions may differ on ``$`` before a last newline and on ``\\d`` beyond ASCII. ``multipleOf`` of fractions is exact
-  in the runtime, and rounded in validators that compute in binary.
+  expressions may differ on ``$`` before a last newline and on ``\d`` beyond ASCII. ``multipleOf`` of fractions is
+  exact in the runtime, and rounded in validators that compute in binary.
 - A file is a path here; that it exists and is what it should be is seen when inputs are bound.
 """
 
@@ -50,7 +50,8 @@ def outputs_schema(command: CompiledCommand, draft: str = "2020-12") -> Schema:
     Raises:
         KeyError: There is no such draft.
     """
-    found = {"$schema": DIALECTS[draft], "title": f"{command.name} outputs"} | object_schema(command.outputs)
+    found: Schema = {"$schema": DIALECTS[draft], "title": f"{command.name} outputs"}
+    found |= object_schema(command.outputs)
     for parameter in command.outputs:
         if parameter.type == "file":
             found["properties"][parameter.name] = _described(parameter, _list_of_files(parameter, "path"))

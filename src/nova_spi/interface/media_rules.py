@@ -64,7 +64,7 @@ Check = Callable[[MediaFacts, Any], str | None]
 """The objection to a fact, or None. Raises `_Unknown` where the file does not say."""
 
 
-class _Unknown(Exception):  # noqa: N818 -- not an error: the file leaves something unsaid
+class _Unknown(Exception):
     pass
 
 

@@ -63,7 +63,7 @@ _TAIL_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 
 
-class _TimeUp(Exception):  # noqa: N818 -- not an error: the bound of the work is reached
+class _TimeUp(Exception):
     pass
 
 
@@ -134,7 +134,7 @@ def read_stream(stream: BinaryIO, mime: str, limits: ProbeLimits) -> MediaFacts 
         raise ExtraMissing.named("media", "av", "Looking into a video or a sound") from error
     guarded = _Guarded(stream, limits.max_seconds)
     options = {
-        "max_pixels": str(limits.max_pixels),
+        "max_pixels": _ffmpeg_pixels(limits),
         "max_streams": str(limits.max_streams),
         "protocol_whitelist": "none",
         "threads": "1",
@@ -155,11 +155,17 @@ def read_stream(stream: BinaryIO, mime: str, limits: ProbeLimits) -> MediaFacts 
         raise MediaProblem("unreadable", f"is damaged: {text[:120].lower()}") from error
 
 
+def _ffmpeg_pixels(limits: ProbeLimits) -> str:
+    """The bound inside FFmpeg, with room for the blocks that codecs round sizes up to; ours is exact."""
+    return str(limits.max_pixels + (1 << 22))
+
+
 def _looked_into(
     container: "InputContainer", demuxer: str, mime: str, guarded: _Guarded, limits: ProbeLimits
 ) -> MediaFacts:
     for each in container.streams.video:
-        check_pixels(each.codec_context.width or 0, each.codec_context.height or 0, limits)
+        if each.codec_context is not None:  # PyAV has none for a codec that it does not know
+            check_pixels(each.codec_context.width or 0, each.codec_context.height or 0, limits)
     tracks = _tracks(container, mime)
     complete = True
     try:
@@ -194,7 +200,7 @@ def _run(
     for track in tracks:
         if track.stream.codec_context is not None:
             track.stream.codec_context.thread_count = 1
-            track.stream.codec_context.options = {"max_pixels": str(limits.max_pixels)} | _strict(track)
+            track.stream.codec_context.options = {"max_pixels": _ffmpeg_pixels(limits)} | _strict(track)
     until = time.monotonic() + min(_DECODE_SECONDS, limits.max_seconds / 2)
     for count, packet in enumerate(container.demux([track.stream for track in tracks])):
         guarded.check()
