@@ -34,7 +34,26 @@ class Record(BaseModel):
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON-able data in the order of the reference, without what was not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+        data = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        _drop_absent(self, data)
+        return data
+
+
+def _drop_absent(value: Any, data: Any) -> None:
+    """Takes out fields that were set to None, which means absent; null inside free data stays."""
+    if isinstance(value, Record):
+        for attribute, info in type(value).model_fields.items():
+            key, inner = info.alias or attribute, getattr(value, attribute)
+            if inner is None:
+                data.pop(key, None)
+            elif key in data:
+                _drop_absent(inner, data[key])
+    elif isinstance(value, tuple):
+        for inner, written in zip(value, data, strict=True):
+            _drop_absent(inner, written)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _drop_absent(inner, data[key])
 
 
 class Lenient(Record):

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 _LONGEST = 64
+_MOST_WORDS = 500
+_MOST_SUGGESTIONS = 50
+"""Finding the nearest word takes a while; a file with more unknown words than this has other troubles."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -13,7 +17,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """
     if not word or len(word) > _LONGEST:
         return None
-    by_plain = {_plain(name): name for name in known}
+    by_plain = {_plain(name): name for name in islice(known, _MOST_WORDS)}
     found = get_close_matches(_plain(word), by_plain, n=1, cutoff=0.7)
     return by_plain[found[0]] if found else None
 
@@ -22,6 +26,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``did you mean X?``, or nothing where no known word is near."""
     found = nearest(word, known)
     return f"did you mean {found}?" if found else ""
+
+
+class Suggestions:
+    """``did you mean X?`` for one document, as long as that stays quick."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_SUGGESTIONS
+
+    def __call__(self, word: object, known: Iterable[object]) -> str:
+        """``did you mean X?``, or nothing where no known word is near or there were too many questions."""
+        if not isinstance(word, str) or self._left == 0:
+            return ""
+        self._left -= 1
+        return did_you_mean(word, (name for name in known if isinstance(name, str)))
 
 
 def _plain(word: str) -> str:

@@ -32,16 +32,13 @@ from nova_spi.manifest.record import Record
 from nova_spi.manifest.resolving import NotFiniteError, described, is_null, is_plain, resolve, to_boolean, to_number
 from nova_spi.manifest.scalars import differs_in_yaml_1_1
 from nova_spi.manifest.spelled import TRUTHS
-from nova_spi.manifest.suggest import did_you_mean
+from nova_spi.manifest.suggest import Suggestions
 
 WRONG: Final = object()
 """In the place of a value that was reported."""
 
 Special = Callable[["Walk", Mapping, Path], Any]
 """Reads the objects of one model where the shape alone does not say how."""
-
-_MOST_SUGGESTIONS = 50
-"""Finding the nearest word takes a while; a file with more unknown keys than this has other troubles."""
 
 
 class Walk:
@@ -58,7 +55,7 @@ class Walk:
         self.wrong_places: set[Path] = set()
         self.edits: list[Edit] = []
         self._special = special or {}
-        self._suggestions = 0
+        self._suggestion = Suggestions()
 
     def read(self, node: Node, expected: Expectation, path: Path) -> Any:
         """The value of ``node``, or `WRONG` after the reason has been reported."""
@@ -134,16 +131,9 @@ class Walk:
         value = self._number(node, expected, path) if whole else self.text(node, path)
         if value is WRONG or value in expected.values:
             return value
-        mend = self.suggestion(value, expected.values) or f"write {expected.said}"
+        mend = self._suggestion(value, expected.values) or f"write {expected.said}"
         message = f"{place(path)} takes {expected.said}; {shown(value)} is none of them"
         return self._report("SPI-M205", message, path, node, mend)
-
-    def suggestion(self, word: object, known: Iterable[object]) -> str:
-        """Did you mean, as long as that stays quick."""
-        self._suggestions += 1
-        if self._suggestions > _MOST_SUGGESTIONS or not isinstance(word, str):
-            return ""
-        return did_you_mean(word, (str(name) for name in known))
 
     def _several(self, node: Node, expected: Several, path: Path) -> Any:
         if expected.or_text and isinstance(node, Scalar):
@@ -202,7 +192,7 @@ class Walk:
         name = entry.key.text
         if name.startswith("x-"):
             return self.anything(entry.value, path)
-        mend = self.suggestion(name, keys_of(model)) or "remove it, or let its name begin with x-"
+        mend = self._suggestion(name, keys_of(model)) or "remove it, or let its name begin with x-"
         code = "SPI-M202" if is_lenient(model) else "SPI-M201"
         message = f"{place(path[:-1])} has no key {shown(name)}"
         self.findings.add(finding(code, message, path, entry.key.span, mend))

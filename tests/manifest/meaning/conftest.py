@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from nova_spi.manifest.reading import Document, read
 
 HERE = Path(__file__).parent

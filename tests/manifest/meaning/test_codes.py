@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from nova_spi.manifest import codes
 from nova_spi.manifest.codes import CODES
 from nova_spi.manifest.reading import read

@@ -1,4 +1,5 @@
 import pytest
+
 from nova_spi.manifest.diagnostics import Severity
 from nova_spi.manifest.reading import read
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from nova_spi.manifest.diagnostics import Severity
 from nova_spi.manifest.expecting import Anything, Either, Key, Object, Several, Table, is_lenient, keys_of
 from nova_spi.manifest.manifest import Manifest

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
+
 from nova_spi.manifest import json_schema
 from nova_spi.manifest.json_schema import manifest_schema
 from nova_spi.manifest.reading import read

@@ -1,11 +1,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from nova_spi.manifest.models import Command, EntryPoint, Execution, Gpu, Manifest, Model, Parameter, Resources, Restart
 from nova_spi.manifest.quantities import is_quantity, to_bytes
 from nova_spi.manifest.spdx import license_problem
 from nova_spi.manifest.times import parse_time
-from pydantic import ValidationError
 
 SMALL = {"model": {"name": "a", "version": "1.0.0", "domain": "text"}, "inputs": [], "outputs": []}
 
@@ -86,8 +87,18 @@ def test_whole_amounts_are_exact(number, suffix):
     assert to_bytes(f"{number}{suffix}") % max(number, 1) == 0
 
 
-@pytest.mark.parametrize("text", ["MIT", "mit", "Apache-2.0 OR MIT", "LicenseRef-Ours", "GPL-2.0-only WITH Classpath-exception-2.0",
-                                  "(MIT AND LicenseRef-Ours) OR BSD-3-Clause", "DocumentRef-a:LicenseRef-b"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MIT",
+        "mit",
+        "Apache-2.0 OR MIT",
+        "LicenseRef-Ours",
+        "GPL-2.0-only WITH Classpath-exception-2.0",
+        "(MIT AND LicenseRef-Ours) OR BSD-3-Clause",
+        "DocumentRef-a:LicenseRef-b",
+    ],
+)
 def test_an_spdx_expression_is_a_licence(text):
     assert license_problem(text) is None
 

@@ -1,4 +1,5 @@
 import pytest
+
 from nova_spi.manifest.categories import derived
 from nova_spi.manifest.platform import certainty, workbench_fields
 from nova_spi.manifest.reading import read

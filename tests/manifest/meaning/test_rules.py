@@ -1,6 +1,7 @@
 """Rules beyond the one example that each code has."""
 
 import pytest
+
 from nova_spi.manifest.rules.credentials import looks_like_credential
 from nova_spi.manifest.rules.schemas import schema_problem
 from nova_spi.manifest.rules.types import _CONSTRAINTS, KEYS
@@ -77,23 +78,37 @@ def test_resolutions_are_compared_by_their_sides(check, low, high, wrong):
 
 
 @pytest.mark.parametrize(
-    ("fragment", "path"),
+    ("kind", "least", "low", "high", "wrong"),
     [
-        ("inputs: [{name: a, type: decimal, constraints: {min_value: 0.30, max_value: '0.3'}}]", None),
-        ("inputs: [{name: a, type: decimal, constraints: {min_value: 0.31, max_value: 0.3}}]", "inputs[0].constraints.min_value"),
-        ("inputs: [{name: a, type: integer, constraints: {min_value: 2, max_value: 1}}]", "inputs[0].constraints.min_value"),
-        ("inputs: [{name: a, type: string, constraints: {min_length: 2, max_length: 1}}]", "inputs[0].constraints.min_length"),
-        ("inputs: [{name: a, type: array, constraints: {min_items: 2, max_items: 1}}]", "inputs[0].constraints.min_items"),
-        ("inputs: [{name: a, type: file, constraints: {min_files: 2, max_files: 1}}]", "inputs[0].constraints.min_files"),
-        ("inputs: [{name: a, type: file, constraints: {min_size_bytes: 2, max_size_bytes: 1}}]",
-         "inputs[0].constraints.min_size_bytes"),
-        ("operations: {scaling: {min_replicas: 2, max_replicas: 1}}", "operations.scaling.min_replicas"),
-        ("inputs: [{name: a, type: map, values: {type: integer, constraints: {min_value: 2, max_value: 1}}}]",
-         "inputs[0].values.constraints.min_value"),
+        ("decimal", "min_value", "0.30", "'0.3'", False),
+        ("decimal", "min_value", "0.31", "0.3", True),
+        ("integer", "min_value", "2", "1", True),
+        ("string", "min_length", "2", "1", True),
+        ("array", "min_items", "2", "1", True),
+        ("map", "min_items", "2", "1", True),
+        ("file", "min_files", "2", "1", True),
+        ("file", "min_size_bytes", "2", "1", True),
     ],
-)  # fmt: skip
-def test_a_least_above_the_greatest_is_told_everywhere(check, fragment, path):
-    assert [item.where for item in check(fragment).errors if item.code == "SPI-M309"] == ([path] if path else [])
+)
+def test_a_least_above_the_greatest_is_told_for_every_constraint(check, kind, least, low, high, wrong):
+    bounds = f"{{{least}: {low}, {least.replace('min', 'max')}: {high}}}"
+    for fragment, place in (
+        (f"inputs: [{{name: a, type: {kind}, constraints: {bounds}}}]", ("inputs", 0)),
+        (
+            f"outputs: [{{name: a, type: map, values: {{type: {kind}, constraints: {bounds}}}}}]",
+            ("outputs", 0, "values"),
+        ),
+    ):
+        told = [item.path for item in check(fragment).errors if item.code == "SPI-M309"]
+        assert told == ([(*place, "constraints", least)] if wrong else [])
+
+
+def test_a_least_above_the_greatest_is_told_outside_of_parameters(check):
+    (told,) = check("operations: {scaling: {min_replicas: 2, max_replicas: 1}}").errors
+    assert (told.code, told.where) == ("SPI-M309", "operations.scaling.min_replicas")
+    case = "{name: a, expect: {metric: {psnr: {min: 2, max: 1}}}}"
+    (told,) = check(f"test_cases: [{case}]").errors
+    assert (told.code, told.where) == ("SPI-M309", "test_cases[0].expect.metric.psnr.min")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +130,11 @@ def test_a_default_meets_everything_that_its_parameter_says(check, parameter, co
 
 def test_a_secret_is_never_shown(check):
     value = "hunter2hunter2"
+    parameter = (
+        f"{{name: a, type: string, secret: true, default: {value}, enum: [b, c], constraints: {{max_length: 3}}}}"
+    )
     document = check(
-        f"inputs: [{{name: a, type: string, secret: true, default: {value}, enum: [b, c], constraints: {{max_length: 3}}}}]\n"
+        f"inputs: [{parameter}]\n"
         f"execution: {{environment: {{A_TOKEN: {value}}}, config: {{inner: [{{password: {value}}}]}}}}"
     )
     assert {"SPI-M307", "SPI-M322", "SPI-M342"} <= set(codes(document))

@@ -9,8 +9,8 @@ from nova_spi.manifest.finding import shown
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.defaults import problems_of, said
 from nova_spi.manifest.rules.scope import Data, Interface, Scope, entries
-from nova_spi.manifest.suggest import did_you_mean
 
+_MOST_NAMES = 5
 _BY_OUTPUT = ("equals", "contains", "pattern", "json_schema", "min_length", "file_count", "reference")
 
 
@@ -35,14 +35,14 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
 
 def _unknown_command(scope: Scope, name: str, path: Path) -> Diagnostic:
     known = [interface.name for interface in scope.interfaces]
-    mend = did_you_mean(name, known) or f"take {' or '.join(known)}"
+    mend = scope.suggestion(name, known) or f"take {' or '.join(known[:_MOST_NAMES])}"
     return scope.at_value("SPI-M360", f"there is no command {shown(name)}", path, mend)
 
 
 def _error(scope: Scope, code: str, path: Path) -> Iterator[Diagnostic]:
     known = _failures()
     if code not in known:
-        mend = did_you_mean(code, known) or "take a code of docs/errors.md, as in input.invalid"
+        mend = scope.suggestion(code, known) or "take a code of docs/errors.md, as in input.invalid"
         yield scope.at_value("SPI-M366", f"no failure has the code {shown(code)}", path, mend)
 
 
@@ -66,7 +66,7 @@ def _inputs(scope: Scope, interface: Interface, case: Data, path: Path) -> Itera
             if name in parameters:
                 yield from _value(scope, parameters[name], key, value, place)
             else:
-                mend = did_you_mean(name, parameters) or "remove it, or declare it"
+                mend = scope.suggestion(name, parameters) or "remove it, or declare it"
                 yield scope.at_key("SPI-M361", f"{interface.name} has no input {shown(name)}", place, mend)
     for name, parameter in parameters.items():
         if parameter.get("required") is True and "default" not in parameter and name not in given:
@@ -98,7 +98,7 @@ def _outputs(scope: Scope, interface: Interface, expect: Data, path: Path) -> It
         named += [((*path, key, name), name) for name in expect.get(key) or {}]
     for place, name in named:
         if name not in parameters:
-            mend = did_you_mean(name, parameters) or "correct the name, or declare the output"
+            mend = scope.suggestion(name, parameters) or "correct the name, or declare the output"
             yield scope.at_key("SPI-M364", f"{interface.name} has no output {shown(name)}", place, mend)
         elif place[-2] == "file_count" and parameters[name].get("type", "file") != "file":
             message = f"{name} is no file, so it has no number of files"

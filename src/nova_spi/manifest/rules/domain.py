@@ -9,7 +9,6 @@ from nova_spi.manifest.facts import FACTS
 from nova_spi.manifest.finding import shown
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.scope import Scope
-from nova_spi.manifest.suggest import did_you_mean
 from nova_spi.manifest.times import parse_time
 
 _MEDIA = ("text", "image", "video", "audio", "json", "embedding", "3d")
@@ -66,6 +65,6 @@ def _categories(scope: Scope, side: str) -> Iterator[Diagnostic]:
 def _specifications(scope: Scope) -> Iterator[Diagnostic]:
     for medium in scope.section("output_specifications"):
         if medium not in _MEDIA and not medium.startswith("x-"):
-            mend = did_you_mean(medium, _MEDIA) or f"take one of {', '.join(_MEDIA)}"
+            mend = scope.suggestion(medium, _MEDIA) or f"take one of {', '.join(_MEDIA)}"
             message = f"output_specifications knows no medium {shown(medium)}"
             yield scope.at_key("SPI-M202", message, ("output_specifications", medium), mend)

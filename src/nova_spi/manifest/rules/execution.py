@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.scope import Data, Scope, entries
-from nova_spi.manifest.suggest import did_you_mean
 
 _ENTRIES = ("command", "module", "callable")
 _HEALTH = ("command", "callable")
@@ -53,6 +52,6 @@ def _credentials(scope: Scope) -> Iterator[Diagnostic]:
     for index, asset in entries(scope.data.get("assets")):
         name = asset.get("credentials")
         if name is not None and name not in secrets:
-            mend = did_you_mean(name, secrets) or f"add {name} to execution.secrets"
+            mend = scope.suggestion(name, secrets) or f"add {name} to execution.secrets"
             message = f"execution.secrets has no {name}"
             yield scope.at_value("SPI-M343", message, ("assets", index, "credentials"), mend)

@@ -8,6 +8,7 @@ from typing import Any
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.finding import finding, key_span, value_span
 from nova_spi.manifest.nodes import Mapping, Node, Path, at
+from nova_spi.manifest.suggest import Suggestions
 
 Data = dict[str, Any]
 
@@ -59,6 +60,7 @@ class Scope:
         self.data = data
         self.root = root
         self.wrong_places = wrong_places
+        self.suggestion = Suggestions()
 
     def section(self, *keys: str) -> Data:
         """A map of the document, empty where it is not there."""
@@ -97,8 +99,11 @@ class Scope:
 
     def interface(self, command: str | None) -> Interface | None:
         """The interface of a command; of the default one where none is named; None where there is no such command."""
-        wanted = command or self.default_command
-        return next((interface for interface in self.interfaces if interface.name == wanted), None)
+        return self._by_name.get(command or self.default_command)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Interface]:
+        return {interface.name: interface for interface in reversed(self.interfaces)}
 
     @cached_property
     def types(self) -> tuple[Typed, ...]:
