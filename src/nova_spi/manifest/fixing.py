@@ -8,6 +8,7 @@ from nova_spi.manifest.comments import comments_in
 from nova_spi.manifest.edits import Action, Edit, edited
 from nova_spi.manifest.json_text import json_text
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Scalar, Sequence, at
+from nova_spi.manifest.resolving import is_null
 from nova_spi.manifest.scalars import resolve_core
 from nova_spi.manifest.source import Parsed, parse
 from nova_spi.manifest.spellings import normalise
@@ -134,7 +135,7 @@ def _unstamped(root: Node) -> Node:
 def _alike(one: Node | None, other: Node | None) -> bool:
     """Whether two trees say the same, in any order of keys."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
-        return one.text == other.text and _is_typed(one) == _is_typed(other)
+        return _is_typed(one) == _is_typed(other) and (one.text == other.text or (is_null(one) and is_null(other)))
     if isinstance(one, Sequence) and isinstance(other, Sequence):
         return len(one.items) == len(other.items) and all(map(_alike, one.items, other.items))
     if isinstance(one, Mapping) and isinstance(other, Mapping):

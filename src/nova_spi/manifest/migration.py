@@ -4,6 +4,7 @@ from nova_spi.manifest.diagnostics import Findings
 from nova_spi.manifest.edits import Action, Edit
 from nova_spi.manifest.finding import finding, start
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Scalar, Span, at
+from nova_spi.manifest.resolving import is_null
 
 VERSION = "1"
 
@@ -90,6 +91,6 @@ def _with_scorecard(node: Mapping, findings: Findings, edits: list[Edit]) -> Map
 
 def _scorecard(node: Node) -> Node:
     """A scorecard that is only a text is its summary."""
-    if not isinstance(node, Scalar):
+    if not isinstance(node, Scalar) or is_null(node):
         return node
     return Mapping((Entry(Scalar("summary", True, node.span), node),), node.span)

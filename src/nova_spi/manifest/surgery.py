@@ -13,7 +13,7 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _BLANK = " \t"
 
 
-class CannotEdit(Exception):  # noqa: N818 - it says that an edit has no place in this text, and stays within the fix
+class CannotEdit(Exception):
     """The text has a shape in which the edit has no safe place."""
 
 
@@ -52,7 +52,7 @@ class Surgery:
         }
         cuts: list[_Cut] = []
         # Where two entries are added at one place, that of the inner mapping comes first.
-        for edit in sorted(edits, key=lambda edit: -len(edit.path)):
+        for edit in sorted(edits, key=lambda edit: -len(edit.path) if edit.action is Action.INSERT else 0):
             cuts += self._cuts(edit)
         return self._cut(cuts)
 
@@ -108,7 +108,7 @@ class Surgery:
         """A node that is written anew, with quotation marks where another edit wants them."""
         if isinstance(node, Scalar):
             plain = node.plain and _is_word(node) and node.span not in self._quoted
-            return Scalar(node.text, plain, node.span)
+            return Scalar(node.text or "null" if plain else node.text, plain, node.span)
         if isinstance(node, Sequence):
             return Sequence(tuple(self._spelled(item) for item in node.items), node.span, node.flow)
         if isinstance(node, Mapping):
@@ -172,12 +172,12 @@ class Surgery:
         """Comments of an entry that moves to ``path``."""
         if path != ("scorecard",):
             return []
-        entry = self._root.get("catalog")
-        moved = entry.entry("scorecard") if isinstance(entry, Mapping) else None
-        if moved is None:
+        catalog = self._root.entry("catalog")
+        moved = catalog.value.entry("scorecard") if catalog and isinstance(catalog.value, Mapping) else None
+        if catalog is None or moved is None or not isinstance(catalog.value, Mapping):
             return []
-        start = self._range(moved.key.span)[0]
-        return comments_in(self._text, self._root, start, self._below(moved))
+        gone = catalog if len(catalog.value.entries) == 1 else moved
+        return comments_in(self._text, self._root, self._range(gone.key.span)[0], self._below(moved))
 
     def _above(self, first: Span) -> int:
         """The start of the first key's line, or of the comment above it where that is not the file's heading."""
@@ -228,4 +228,4 @@ class Surgery:
 
 def _is_word(value: Scalar) -> bool:
     """Whether a plain scalar can stand plain wherever it is put: a word without anything special to YAML."""
-    return re.fullmatch(r"[\w.+/-]+", value.text) is not None
+    return re.fullmatch(r"[\w.+/~-]*", value.text) is not None

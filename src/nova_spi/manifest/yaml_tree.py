@@ -17,10 +17,11 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from nova_spi.manifest.anchors import Anchors
 from nova_spi.manifest.collecting import Entries
 from nova_spi.manifest.diagnostics import Findings
 from nova_spi.manifest.events import Events
-from nova_spi.manifest.limits import MAX_ALIASED, Unreadable, check_depth, check_values, cut, problem
+from nova_spi.manifest.limits import Unreadable, check_depth, check_values, cut, problem
 from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Sequence, Span
 from nova_spi.manifest.yaml_words import explain
 
@@ -54,10 +55,8 @@ class _Builder:
         self._events = Events(text)
         self._findings = findings
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
-        self._open: dict[str, Span] = {}
+        self._anchors = Anchors()
         self._values = 0
-        self._aliased = 0
         self._end = Span(1, 1, 1, 1)
         self._documents = 0
         self.root: Node | None = None
@@ -111,7 +110,7 @@ class _Builder:
         self._count(1, span)
         node = Scalar(event.value, plain, span, tag)
         if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
+            self._anchors.close(event.anchor, node, 1)
         self._end = span
         self._place(node)
 
@@ -154,7 +153,7 @@ class _Builder:
         self._stack.append(_Frame(event, path, mapping, Entries(path, self._findings), first_value=self._values))
         check_depth(len(self._stack), span)
         if event.anchor:
-            self._open[event.anchor] = span
+            self._anchors.open(event.anchor)
 
     def _finish(self, event: Any) -> None:
         frame = self._stack.pop()
@@ -171,31 +170,13 @@ class _Builder:
         self._count(1, span)
         anchor = frame.start.anchor
         if anchor:
-            self._open.pop(anchor, None)
-            self._anchors[anchor] = (node, self._values - frame.first_value)
+            self._anchors.close(anchor, node, self._values - frame.first_value)
         self._end = span
         self._place(node)
 
     def _alias(self, event: Any) -> None:
         span = _span(event.start_mark, event.end_mark)
-        name = event.anchor
-        if name in self._open:
-            raise Unreadable(
-                "SPI-M010", f"the alias *{cut(name)} stands within its own anchor", span, "write the value out instead"
-            )
-        if name not in self._anchors:
-            raise Unreadable(
-                "SPI-M019",
-                f"the alias *{cut(name)} has no anchor before it",
-                span,
-                f"mark the value with &{cut(name)}, or put quotation marks around the text",
-            )
-        node, size = self._anchors[name]
-        self._aliased += size
-        if self._aliased > MAX_ALIASED:
-            raise Unreadable(
-                "SPI-M009", f"aliases expand to more than {MAX_ALIASED:,} values", span, "write the values out"
-            )
+        node, size = self._anchors.resolve(event.anchor, span)
         self._count(size, span)
         self._end = span
         self._place(node)
