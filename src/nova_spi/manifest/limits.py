@@ -14,7 +14,7 @@ MAX_ALIASED = 10_000
 _LONGEST_WORD = 60
 
 
-class Unreadable(Exception):  # noqa: N818 - it carries a finding to the reader's edge and is never an error to callers
+class Unreadable(Exception):
     """Stops the reading of a document.
 
     Args:
