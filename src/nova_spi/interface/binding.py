@@ -100,6 +100,9 @@ def _sorted_by_name(command: CompiledCommand, raw: Mapping[str, Any], problems: 
             if len(problems) < MAX_PROBLEMS:
                 problems.append(Problem(name[:80], _unknown(name, known)))
             continue
+        if isinstance(key, str) and key.endswith("."):
+            problems.append(Problem(name, "has a key that ends with a dot"))
+            continue
         plant(found.setdefault(name, Branch()), steps_of(known[name], rest), value)
     return found
 
