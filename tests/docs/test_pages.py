@@ -73,3 +73,21 @@ def test_every_setting_is_documented():
 
     text = (ROOT / "docs" / "settings.md").read_text("utf-8")
     assert [name for name in SETTINGS if f"`{name}`" not in text] == []
+
+
+def test_every_error_code_is_documented():
+    import re
+
+    import nova_spi.errors
+
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    classes = [one for one in vars(nova_spi.errors).values() if isinstance(one, type) and hasattr(one, "code")]
+    literal = {
+        code
+        for file in (ROOT / "src" / "nova_spi").rglob("*.py")
+        for code in re.findall(r'\bcode="([a-z_]+\.[a-z_.]+)"', file.read_text("utf-8"))
+    }
+    bases = {"nova_spi.error", "run.failed"}
+    codes = ({one.code for one in classes} | literal) - bases
+    groups = {code.split(".")[0] for code in re.findall(r"`([a-z_.]+)\.\*`", text)}
+    assert sorted(code for code in codes if f"`{code}`" not in text and code.split(".")[0] not in groups) == []

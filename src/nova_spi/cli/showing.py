@@ -17,12 +17,14 @@ class Showing:
 
     Args:
         state: The global options: silent shows nothing, ``-v`` shows the model's log as it comes.
+        moving: False where something else needs the terminal meanwhile: then stages are lines there too.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, *, moving: bool = True) -> None:
         self._quiet = state.silent
         self._verbose = state.verbosity >= 1
-        self._terminal = sys.stderr.isatty() and not self._quiet and not self._verbose
+        self._lines = self._verbose or not moving
+        self._terminal = sys.stderr.isatty() and not self._quiet and not self._lines
         self._bar: Any = None
         self._task: Any = None
         self._stage = ""
@@ -52,7 +54,7 @@ class Showing:
             if self._task is not None:
                 self._bar.remove_task(self._task)
             self._task = self._bar.add_task(self._stage, total=None)
-        elif self._verbose:
+        elif self._lines and not self._quiet:
             style.note(self._stage)
 
     def advance(self, done: int, total: int | None, unit: str) -> None:

@@ -126,7 +126,7 @@ def _interact(call: Call, state: State) -> int:
         )
     from nova_spi.execution.interactive import open_shell
 
-    with Showing(state) as progress:
+    with Showing(state, moving=False) as progress:
         return open_shell(
             call.place.folder,
             command=call.command,

@@ -1,0 +1,94 @@
+"""What happens on a real terminal: a pseudo-terminal, driven like a person would."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+class Terminal:
+    def __init__(self, words, folder, environment):
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nova_spi", *words],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def read_until(self, text, seconds=60):
+        deadline = time.monotonic() + seconds
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            if select.select([self.master], [], [], 0.2)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+        assert text in self.seen
+
+    def type(self, line):
+        os.write(self.master, line.encode() + b"\n")
+
+    def end(self):
+        try:
+            return self.process.wait(60)
+        finally:
+            os.close(self.master)
+
+
+@pytest.fixture
+def terminal(project, isolated_environment, request):
+    opened = []
+
+    def open_terminal(*words, **more):
+        environment = isolated_environment | {"TERM": "xterm", "SHELL": "/bin/sh", "ENV": ""} | more
+        opened.append(Terminal(words, project, environment))
+        return opened[-1]
+
+    yield open_terminal
+    for one in opened:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
+def test_interactive_opens_a_shell_with_the_inputs_staged(project, terminal):
+    (project / "a.txt").write_text("a note")
+    shell = terminal("test", "--interactive", "--input", "text=hello", "--input", "notes=a.txt")
+    shell.read_until("the command is: python -m nova_spi_runtime")
+    shell.type(
+        'echo "<$INPUT_TEXT>"; ls inputs; cat "$SPI_INPUT_FILE"; python -m nova_spi_runtime; cat outputs/output.json'
+    )
+    shell.read_until("<hello>")
+    shell.read_until("a.txt")
+    shell.read_until("HELLO!")
+    shell.type("exit 7")
+    assert shell.end() == 7
+    assert not list((project / ".nova-spi" / "runs").iterdir())
+
+
+def test_a_terminal_has_colours_and_a_moving_line_that_is_gone_at_the_end(terminal):
+    run = terminal("run", "--input", "text=hello", NO_COLOR="")
+    run.read_until("HELLO!")
+    assert run.end() == 0
+    assert "\x1b[32m✓" in run.seen
+
+
+def test_control_c_ends_the_model_and_is_status_130(project, terminal):
+    (project / "model.py").write_text(
+        "import time\ndef shout(**inputs):\n    print('begun', flush=True)\n    time.sleep(60)\n"
+    )
+    run = terminal("run", "--input", "text=hello", "-v")
+    run.read_until("begun")
+    os.killpg(run.process.pid, 2)
+    assert run.end() == 130
