@@ -22,7 +22,9 @@ class HasDiagnostics(Protocol):
         """Its findings."""
 
 
-def render_text(found: HasDiagnostics | Iterable[Diagnostic], text: str, filename: str, color: bool = False) -> str:
+def render_text(
+    found: HasDiagnostics | Iterable[Diagnostic], text: str, filename: str, color: bool = False, summary: bool = True
+) -> str:
     """Findings as text, each with its line of the source, and a line that counts them.
 
     Args:
@@ -30,13 +32,15 @@ def render_text(found: HasDiagnostics | Iterable[Diagnostic], text: str, filenam
         text: The manifest's source.
         filename: The manifest's name, as the user gave it.
         color: Write ANSI colours.
+        summary: End with the line that counts.
 
     Returns:
         Lines with a final newline.
     """
     diagnostics = list(found) if isinstance(found, Iterable) else list(found.diagnostics)
     page = _Page(lines_of(text), filename, color)
-    return "".join([*(page.finding(item) for item in diagnostics), page.summary(diagnostics)])
+    parts = [page.finding(item) for item in diagnostics]
+    return "".join([*parts, page.summary(diagnostics)] if summary else parts)
 
 
 class _Page:
@@ -46,7 +50,9 @@ class _Page:
         self._color = color
 
     def finding(self, item: Diagnostic) -> str:
-        shown = excerpt(self._lines, item.span) if item.span and self._is_here(item) else None
+        # The line of a credential is shown by no finding: logs are read by more people than the manifest.
+        secret = item.span is not None and item.span.line in self._secret_lines
+        shown = excerpt(self._lines, item.span) if item.span and self._is_here(item) and not secret else None
         gutter = " " * len(str(item.span.line)) if item.span and shown else " "
         lines = [self._heading(item)]
         if item.span and shown:

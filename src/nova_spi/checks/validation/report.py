@@ -72,7 +72,7 @@ class ValidationReport:
         from nova_spi.manifest.rendering import render_text
 
         problems = [item for item in self.diagnostics if item.severity is not Severity.SUGGESTION]
-        parts = [render_text(problems, self.text, self.file, color=color)] if problems else []
+        parts = [render_text(problems, self.text, self.file, color, summary=False)] if problems else []
         if self.fixed:
             parts.append(f"Rewrote {self.file} in its canonical form.")
         parts.append(self.summary())
