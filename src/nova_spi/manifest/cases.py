@@ -10,9 +10,9 @@ from nova_spi.manifest.fields import (
     NotNegative,
     Number,
     ParameterName,
-    Positive,
     Quantity,
     RelativePath,
+    Seconds,
     Text,
     Title,
 )
@@ -45,7 +45,7 @@ class Expect(Record):
     reference: dict[str, RelativePath] | None = Field(None, description="Outputs and a file to compare them with.")
     metric: dict[str, Range] | None = Field(None, description="Measurements against the reference and their bounds.")
     error: Text | None = Field(None, description="The code of the failure that must happen.")
-    max_seconds: Positive | None = Field(None, description="The longest it may take.")
+    max_seconds: Seconds | None = Field(None, description="The longest it may take.")
     max_memory: Quantity | None = Field(None, description="The most memory it may use, as in 2Gi.")
 
     @property

@@ -17,10 +17,12 @@ from nova_spi.manifest.fields import (
     ModulePath,
     NotNegative,
     PackageName,
+    Pause,
     Positive,
     PythonVersion,
     Quantity,
     RelativePath,
+    Seconds,
     Short,
     Text,
     Title,
@@ -97,7 +99,7 @@ class Restart(Record):
 
     policy: Literal["no", "on-failure", "always"] = Field("no", description="When to start it again.")
     max_retries: Count = Field(3, description="How often at most.")
-    backoff_seconds: NotNegative = Field(1.0, description="The first pause before a new start, in seconds.")
+    backoff_seconds: Pause = Field(1.0, description="The first pause before a new start, in seconds.")
 
 
 class HealthCheck(Record):
@@ -105,8 +107,8 @@ class HealthCheck(Record):
 
     command: Argv | None = Field(None, description="A program that exits with 0 while all is well.")
     callable: CallablePath | None = Field(None, description="A Python function that returns while all is well.")
-    interval_seconds: Positive = Field(30.0, description="Seconds between two checks.")
-    timeout_seconds: Positive = Field(5.0, description="Seconds until a check has failed.")
+    interval_seconds: Seconds = Field(30.0, description="Seconds between two checks.")
+    timeout_seconds: Seconds = Field(5.0, description="Seconds until a check has failed.")
     retries: AtLeastOne = Field(3, description="How many failures in a row count.")
 
 
@@ -128,7 +130,7 @@ class Execution(Record):
         None, description="Environment variables. INPUT_* and SPI_* are reserved; secrets do not belong here."
     )
     secrets: Many[VariableName] = Field((), description="Names of secrets; their values come from the caller.")
-    timeout_seconds: Positive = Field(600.0, description="The deadline of one execution in seconds.")
+    timeout_seconds: Seconds = Field(600.0, description="The deadline of one execution in seconds.")
     network: Literal["none", "egress", "full"] = Field("none", description="What of the network it sees.")
     volumes: Many[Volume] = Field((), description="Storage that is kept between executions.")
     config: dict[str, Any] | None = Field(None, description="Settings that are no inputs: inputs/config/config.json.")
@@ -151,4 +153,4 @@ class Command(Record):
     inputs: Many[Parameter] = Field((), description="What it takes.")
     outputs: Many[Parameter] = Field((), description="What it gives.")
     resources: Resources | None = Field(None, description="What it needs, where that differs.")
-    timeout_seconds: Positive | None = Field(None, description="Its own deadline in seconds.")
+    timeout_seconds: Seconds | None = Field(None, description="Its own deadline in seconds.")

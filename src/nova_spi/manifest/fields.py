@@ -55,12 +55,19 @@ def _whole(value: float) -> int | float:
 Number = Annotated[float, PlainSerializer(_whole, return_type=int | float)]
 """A finite number; 60 is written as 60, not 60.0."""
 
+_GREATEST = (1 << 53) - 1
+"""The greatest whole number that every reader of JSON keeps exactly."""
+
 Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+Seconds = Annotated[Number, Field(gt=0, le=1_000_000_000)]
+"""A time to wait. A machine's clocks overflow at longer ones than these 31 years."""
+Pause = Annotated[Number, Field(ge=0, le=1_000_000_000)]
+"""A time to wait that may be none."""
+Count = Annotated[int, Field(ge=0, le=_GREATEST)]
+AtLeastOne = Annotated[int, Field(ge=1, le=_GREATEST)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Bytes = Annotated[int, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=0, le=_GREATEST)]
 
 
 def split_command(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Findings by their code: the severity is the registry's, so that no finding can have a code that is not documented."""
 
+import re
 from functools import cache
 
 from nova_spi.manifest.code import Code
@@ -7,6 +8,10 @@ from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Sequence, Span
 
 _LONGEST = 60
+_PASSWORD = re.compile(r"//[^\s/:@]*:[^\s/@]*@")
+
+NOT_SHOWN = frozenset({"SPI-M322", "SPI-M342"})
+"""Codes of findings whose line of the source holds a credential, and is never printed."""
 
 
 @cache
@@ -68,8 +73,8 @@ def _head(node: Node | None) -> Span | None:
 
 
 def shown(value: object) -> str:
-    """A value in a message: quoted where it is text, and never long."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    """A value in a message: quoted where it is text, never long, and without the password of an address."""
+    text = _PASSWORD.sub("//***@", repr(value) if isinstance(value, str) else str(value))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 

@@ -75,10 +75,6 @@ class _Generator(GenerateJsonSchema):
             found |= {"patternProperties": _EXTENSION, "additionalProperties": False}
         return found | _across(model)
 
-    def get_title_from_name(self, name: str) -> str:
-        """Titles of fields as they are written."""
-        return name
-
     def field_title_should_be_set(self, schema: Any) -> bool:
         """The name of a field is title enough."""
         return False

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from nova_spi.manifest.diagnostics import Diagnostic, Severity
 from nova_spi.manifest.excerpt import excerpt, lines_of, safe
+from nova_spi.manifest.finding import NOT_SHOWN
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.SUGGESTION: "1;36"}
 _BOLD = "1"
@@ -38,21 +39,21 @@ def render_text(
         Lines with a final newline.
     """
     diagnostics = list(found) if isinstance(found, Iterable) else list(found.diagnostics)
-    page = _Page(lines_of(text), filename, color)
+    secret_lines = {item.span.line for item in diagnostics if item.span and item.code in NOT_SHOWN}
+    page = _Page(lines_of(text), filename, color, secret_lines)
     parts = [page.finding(item) for item in diagnostics]
     return "".join([*parts, page.summary(diagnostics)] if summary else parts)
 
 
 class _Page:
-    def __init__(self, lines: list[str], filename: str, color: bool) -> None:
+    def __init__(self, lines: list[str], filename: str, color: bool, secret_lines: set[int]) -> None:
         self._lines = lines
         self._filename = filename
         self._color = color
+        self._secret_lines = secret_lines
 
     def finding(self, item: Diagnostic) -> str:
-        # The line of a credential is shown by no finding: logs are read by more people than the manifest.
-        secret = item.span is not None and item.span.line in self._secret_lines
-        shown = excerpt(self._lines, item.span) if item.span and self._is_here(item) and not secret else None
+        shown = excerpt(self._lines, item.span) if item.span and self._may_show(item) else None
         gutter = " " * len(str(item.span.line)) if item.span and shown else " "
         lines = [self._heading(item)]
         if item.span and shown:
@@ -88,8 +89,10 @@ class _Page:
         marks = caret.lstrip()
         return caret[: len(caret) - len(marks)] + self._paint(marks, _COLOURS[severity])
 
-    def _is_here(self, item: Diagnostic) -> bool:
-        return item.file in ("", self._filename)
+    def _may_show(self, item: Diagnostic) -> bool:
+        """Whether the line is the manifest's, and holds no credential: logs have more readers than the manifest."""
+        here = item.file in ("", self._filename)
+        return here and item.span is not None and item.span.line not in self._secret_lines
 
     def _paint(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._color else text

@@ -54,15 +54,15 @@ def validate_fields(data: dict[str, Any], wrong_places: set[Path], root: Node) -
         return Validated(Manifest.model_validate(data), data, [])
     except ValidationError as error:
         refused = error.errors(include_url=False)
-    except (OverflowError, RecursionError) as error:
-        # pydantic converts whole numbers to floats without a look at their size
-        return Validated(None, {}, [finding("SPI-M206", f"a number is beyond what can be held: {error}")])
     found: dict[Path, Diagnostic] = {}
-    for details in refused:
-        path, is_key = _path_in(data, details["loc"])
+    located = [(details, *_path_in(data, details["loc"])) for details in refused]
+    deeper = {path[:length] for path in (*wrong_places, *(at for _, at, _ in located)) for length in range(len(path))}
+    for details, path, is_key in located:
         if details["type"] == "missing" or path in wrong_places or _is_blank(data, path):
             continue
-        if path not in found or not details["type"].endswith("_type"):
+        # The shape is right already, so a type error is a branch of a union that was not meant.
+        other_branch = details["type"].endswith("_type") and (path in deeper or path in found)
+        if not other_branch:
             found[path] = _translated(details, path, is_key, root)
     for path in sorted(found, key=len, reverse=True):
         _take_out(data, path)
@@ -115,12 +115,14 @@ def _translated(details: ErrorDetails, path: Path, is_key: bool, root: Node) -> 
         return finding("SPI-M206", f"{name} is {words} {shortened}; here stands {shown(value)}", path, span)
     if told is not None and (kind.startswith("string_") or kind in ("too_short", "command_text")):
         why = f" ({context['why']})" if kind == "command_text" else ""
-        subject = shown(path[-1] if is_key else value)
-        return finding(told.code, f"{name}: {subject} is not {told.wanted}{why}", path, span, told.mend)
+        subject = shown(path[-1]) if is_key else f"{name}: {shown(value)}"
+        return finding(told.code, f"{subject} is not {told.wanted}{why}", path, span, told.mend)
     if kind in _LENGTHS:
         limit = context.get("min_length", context.get("max_length"))
         what = "characters" if kind.startswith("string_") else "entries"
         return finding("SPI-M207", f"{name} has {_LENGTHS[kind]} {limit} {what}", path, span)
+    if kind in ("finite_number", "float_type"):
+        return finding("SPI-M206", f"{name}: {shown(value)} is beyond the numbers that can be held", path, span)
     return finding("SPI-M203", f"{name}: {shown(value)} cannot stand here", path, span)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_spi.manifest import codes
+from nova_spi.manifest import codes, json_schema
 from nova_spi.manifest.codes import CODES
 from nova_spi.manifest.reading import read
 
@@ -59,6 +59,12 @@ def found(document):
 
 def test_the_page_of_codes_is_fresh():
     assert (ROOT / "docs/codes.md").read_text(encoding="utf-8") == codes.page(), "run python -m nova_spi.manifest.codes"
+
+
+def test_the_page_and_the_schemas_are_written_whole(tmp_path):
+    codes.main(str(tmp_path / "codes.md"))
+    json_schema.main(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"codes.md", *json_schema._FILES.values()}
 
 
 def test_every_code_stands_once_and_says_what_it_is():

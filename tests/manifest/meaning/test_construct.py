@@ -206,3 +206,28 @@ def test_json_is_strict_about_text_and_numbers():
     text = '{"spi_version": "1", "model": {"name": "a", "version": 1.0, "domain": "text"}, "inputs": [], "outputs": []}'
     (told,) = read(text.encode(), filename="manifest.json").errors
     assert (told.code, told.path) == ("SPI-M203", ("model", "version"))
+
+
+@pytest.mark.parametrize(
+    ("fragment", "place"),
+    [
+        ("execution: {timeout_seconds: %s}", "execution.timeout_seconds"),
+        ("execution: {restart: {max_retries: %s}}", "execution.restart.max_retries"),
+        ("execution: {resources: {cpu: %s}}", "execution.resources.cpu"),
+        ("inputs: [{name: a, type: string, constraints: {max_length: %s}}]", "inputs[0].constraints.max_length"),
+    ],
+)
+def test_a_number_beyond_what_can_be_held_is_told(check, fragment, place):
+    (told,) = check(fragment % ("9" * 400)).errors
+    assert (told.code, told.where) == ("SPI-M206", place)
+
+
+def test_a_wrong_entry_of_a_list_or_text_is_told_once(check):
+    document = check(
+        "outputs: [{name: a, type: string}]\ninputs: [{name: p, type: file}]\n"
+        "test_cases: [{name: a, files: {p: [a, ../b]}, expect: {contains: {a: [b, {}]}}}]"
+    )
+    assert [(item.code, item.where) for item in document.errors] == [
+        ("SPI-M223", "test_cases[0].files.p[1]"),
+        ("SPI-M203", "test_cases[0].expect.contains.a[1]"),
+    ]

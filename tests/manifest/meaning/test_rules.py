@@ -2,9 +2,11 @@
 
 import pytest
 
+from nova_spi.manifest.rendering import render_text
 from nova_spi.manifest.rules.credentials import looks_like_credential
 from nova_spi.manifest.rules.schemas import schema_problem
 from nova_spi.manifest.rules.types import _CONSTRAINTS, KEYS
+from nova_spi.manifest.sarif import to_sarif
 from nova_spi.manifest.suggest import nearest
 
 TYPES = ("string", "integer", "float", "decimal", "boolean", "array", "map", "object", "file", "enum")
@@ -141,6 +143,17 @@ def test_a_secret_is_never_shown(check):
     assert len([item for item in document.diagnostics if item.code == "SPI-M342"]) == 2
     for item in document.diagnostics:
         assert value not in item.message + item.mend
+    assert value not in render_text(document, document.text, document.filename)
+    assert value not in str(to_sarif(document.diagnostics, document.filename))
+
+
+def test_the_password_of_an_address_is_never_shown(check):
+    document = check(
+        "model:\n  repository_url: https://user:hunter2@example.org/a\n"
+        "assets:\n  - {name: a, uri: 'https://user:hunter2@example.org/a', mount_path: a}\n"
+    )
+    assert set(codes(document)) == {"SPI-M342", "SPI-M221"}
+    assert all("hunter2" not in item.message + item.mend for item in document.diagnostics)
 
 
 @pytest.mark.parametrize(

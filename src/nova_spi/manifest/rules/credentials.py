@@ -25,9 +25,12 @@ _NOT_SECRET = re.compile(r"[./~$<{]|(?:true|false|none|null|changeme|example)$",
 
 
 def check(scope: Scope) -> Iterator[Diagnostic]:
-    """Values of ``execution.environment`` and ``execution.config``."""
+    """Values of ``execution.environment`` and ``execution.config``, and passwords in the model's addresses."""
     for section in ("environment", "config"):
         yield from _inside(scope, scope.section("execution", section), ("execution", section), "")
+    for name, value in scope.section("model").items():
+        if name.endswith("_url"):
+            yield from _inside(scope, value, ("model", name), name)
 
 
 def _inside(scope: Scope, value: Any, path: Path, name: str) -> Iterator[Diagnostic]:
