@@ -81,15 +81,15 @@ def assemble(parameter: Parameter | None, branch: Branch, path: str, problems: l
         return None
     found = dict(whole or {})
     for step, part in branch.parts.items():
-        _inherit(part, found, step)
+        _inherit(part, found.get(step))
         found[step] = assemble(inner(parameter, step), part, child(path, step), problems)
     return found
 
 
-def _inherit(part: Branch, whole: Any, step: str | int) -> None:
+def _inherit(part: Branch, old: Any) -> None:
     """Lets a part that is itself given in parts begin with what the whole value has at its place."""
-    if part.parts and not part.given and (isinstance(whole, list) or step in whole):
-        part.whole, part.given = whole[step], True
+    if part.parts and not part.given and old is not None:
+        part.whole, part.given = old, True
 
 
 def _wants_array(parameter: Parameter | None, branch: Branch, whole: Any) -> bool:
@@ -110,8 +110,7 @@ def _array(
         if index > len(found):
             problems.append(Problem(path, f"has an element {index} and none {len(found)}"))
             return None
-        if index < len(found):
-            _inherit(part, found, index)
+        _inherit(part, found[index] if index < len(found) else None)
         value = assemble(inner(parameter, str(index)), part, f"{path}[{index}]", problems)
         found[index : index + 1] = [value]
     return found

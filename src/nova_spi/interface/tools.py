@@ -51,8 +51,12 @@ def _told(parameter: Parameter) -> Parameter:
     return parameter.replace(description="".join(f"{sentence}. " for sentence in said).strip())
 
 
-def _plain(schema: Any) -> Any:
-    """The schema without our own keys. Names of parameters are not keys of a schema, and cannot begin with x-."""
-    if isinstance(schema, dict):
-        return {key: _plain(value) for key, value in schema.items() if key != EXTENSION}
-    return [_plain(item) for item in schema] if isinstance(schema, list) else schema
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without our own keys; a property or a default of that name is none of them."""
+    found = {key: value for key, value in schema.items() if key != EXTENSION}
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), dict):
+            found[key] = _plain(found[key])
+    if "properties" in found:
+        found["properties"] = {name: _plain(inner) for name, inner in found["properties"].items()}
+    return found
