@@ -12,7 +12,6 @@ from typing import Any
 from nova_spi.interface.candidates import Candidate, Findings, find_candidates
 from nova_spi.interface.claims import lies
 from nova_spi.interface.media import MediaFacts, MediaProblem, ProbeLimits, probe, sniff
-from nova_spi.interface.media_rules import check_media
 from nova_spi.interface.sniffing import UNKNOWN, is_text
 from nova_spi_runtime.media_types import accepted, canonical
 from nova_spi_runtime.parameters import Parameter
@@ -177,7 +176,9 @@ def _facts(
     rules = parameter.domain_specific.get(mime.partition("/")[0])
     if facts is None and rules:
         found.warn(f"{candidate.shown} could not be checked: the facts of {mime} cannot be read here")
-    if facts is not None:
+    if facts is not None and rules:
+        from nova_spi.interface.media_rules import check_media
+
         verdict = check_media(parameter.domain_specific, facts)
         for message in verdict.problems:
             found.problem(f"{candidate.shown} {message}")

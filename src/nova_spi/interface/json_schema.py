@@ -205,7 +205,8 @@ def _file_facts(parameter: Parameter) -> Schema:
     sizes = {name: name for name in ("min_size_bytes", "max_size_bytes")}
     found |= _picked(parameter.constraints, sizes)
     if parameter.domain_specific:
-        found["domain_specific"] = {key: dict(value) for key, value in parameter.domain_specific.items()}
+        limits = parameter.domain_specific.items()
+        found["domain_specific"] = {key: dict(value) if isinstance(value, Mapping) else value for key, value in limits}
     return found
 
 

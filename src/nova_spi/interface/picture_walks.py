@@ -107,27 +107,40 @@ def _webp_size(kind: bytes, data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg(stream: BinaryIO, size: int, limits: ProbeLimits) -> Frame:
-    """The size in the frame header; whether the end is there is left to the decoder, which knows."""
+    """From marker to marker up to the scan; behind it the end must be marked, for decoders make up what is missing."""
     at = 2
+    frame = Frame()
     for _ in range(10_000):
         stream.seek(at)
         header = stream.read(9)
         if len(header) < 4:
             raise cut(size, "before the picture begins")
-        if header[0] != 0xFF:
-            break
         marker = header[1]
+        if header[0] != 0xFF or marker == 0xD9:
+            break
         if marker == 0xFF or 0xD0 <= marker <= 0xD7:
             at += 1 if marker == 0xFF else 2
             continue
-        if marker in (0xD9, 0xDA):
+        if marker == 0xDA:
+            _find_end(stream, at + 2, size)
             break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(header) == 9:
             height, width = int.from_bytes(header[5:7], "big"), int.from_bytes(header[7:9], "big")
             check_pixels(width, height, limits)
-            return Frame(width, height)
+            frame = Frame(width, height)
         at += 2 + int.from_bytes(header[2:4], "big")
-    return Frame()
+    return frame
+
+
+def _find_end(stream: BinaryIO, at: int, size: int) -> None:
+    """The marker EOI: the bytes FF D9, which coded pixels never hold. What cameras append may follow it."""
+    stream.seek(at)
+    before = b""
+    while block := stream.read(1 << 20):
+        if b"\xff\xd9" in before + block:
+            return
+        before = block[-1:]
+    raise cut(size, "before the end of the picture is marked")
 
 
 PICTURES = {"image/png": _png, "image/gif": _gif, "image/webp": _webp, "image/jpeg": _jpeg}

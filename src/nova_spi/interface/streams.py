@@ -7,7 +7,7 @@ decodes the same file, runs apart in any case. So FFmpeg is held short instead:
 - the demuxer is named, not guessed: playlists and scripts that open other files are out of reach, and so is any file
   that a container names;
 - the size of a picture is bounded inside FFmpeg, before it allocates (``max_pixels``), as is the number of streams;
-- packets, seconds and what is kept are bounded; decoding takes two seconds of those at most, then only the packets
+- packets, seconds and what is kept are bounded; decoding takes one second of those at most, then only the packets
   since the last key frame are decoded, to see that the end is sound.
 
 A crash in FFmpeg itself would still end this process.
@@ -57,7 +57,7 @@ _MEASURED = ("mp3", "aac", "mpegts", "mpeg")
 _SPACES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 10: "BT.2020"}
 """H.273's matrix coefficients, and its primaries, which number these three alike."""
 
-_DECODE_SECONDS = 2.0
+_DECODE_SECONDS = 1.0
 _TAIL_PACKETS = 600
 _TAIL_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 256 * 1024
