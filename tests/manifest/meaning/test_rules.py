@@ -274,3 +274,12 @@ def test_the_nearest_word_is_found_whatever_its_case_and_its_joints():
     assert nearest("colour", known) is None
     assert nearest("", known) is None
     assert nearest("x" * 100_000, known) is None
+
+
+@pytest.mark.parametrize("folder", ["a{b", "a}b", "a[b", "a]b", "a*b", "a?b", "{a,b}", "[", "a{b,{c}"])
+def test_letters_of_a_folder_that_mean_something_in_patterns_do_not_break_the_comparison(check, folder):
+    document = check(
+        f"inputs: [{{name: a, type: file, mount_path: '{folder}'}}, {{name: b, type: file, mount_path: '{folder}'}},"
+        " {name: c, type: file, mount_path: elsewhere}]"
+    )
+    assert [item.where for item in document.errors] == ["inputs[1].mount_path"]

@@ -74,7 +74,7 @@ def _pattern_of(parameter: Data) -> str:
 
 
 def _places(side: str, parameter: Data) -> str:
-    """The pattern below the work folder; letters of the folder that mean something in patterns stand for themselves."""
+    """The pattern below the work folder; a letter of the folder that means something in patterns counts as any."""
     folder = normpath(parameter.get("mount_path") or side)
-    literal = "".join(f"[{letter}]" if letter in "*?{}" else "[[]" if letter == "[" else letter for letter in folder)
+    literal = "".join("?" if letter in "*?{}[]" else letter for letter in folder)
     return _pattern_of(parameter) if folder == "." else f"{literal}/{_pattern_of(parameter)}"
