@@ -96,6 +96,12 @@ def test_all_problems_come_at_once_with_the_form_that_mends_them() -> None:
     assert caught.value.message.startswith("5 problems with the inputs: ")
 
 
+def test_of_many_problems_the_sentence_tells_a_few_and_the_details_all() -> None:
+    with pytest.raises(InputInvalid, match=r"^9 problems .*; and 4 more\.$") as caught:
+        bind(one("array", items={"type": "integer"}), {"value": ["x"] * 9})
+    assert len(caught.value.details["problems"]) == 9
+
+
 def test_one_problem_is_one_sentence() -> None:
     with pytest.raises(InputInvalid, match=r"^The input 'value' must be an integer, not 'x'\.$"):
         bind(one("integer"), {"value": Text("x")})

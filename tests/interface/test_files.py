@@ -206,7 +206,7 @@ def test_two_files_for_one_place_are_a_problem(album: Path, draw: Draw) -> None:
 def test_names_that_a_model_could_not_read_are_problems(album: Path, draw: Draw) -> None:
     draw().save(album / "line\nbreak.png")
     found = resolve_files(parameter(), "line\nbreak.png", album)
-    assert "control characters" in messages(found)
+    assert "line\\nbreak.png has a name with control characters" in messages(found)
     raw = os.fsencode(album) + b"/caf\xe9.png"
     Path(os.fsdecode(raw)).write_bytes((album / "img1.png").read_bytes())
     found = resolve_files(parameter(), os.fsdecode(b"caf\xe9.png"), album)

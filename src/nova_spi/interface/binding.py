@@ -24,6 +24,7 @@ MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of a file that stands for a text value."""
 
 _MAX_EXAMPLES = 3
+_MAX_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,19 @@ def _invalid(command: CompiledCommand, problems: list[Problem]) -> InputInvalid:
     shown = [parameter for parameter in command.inputs if parameter.name in concerned]
     if not shown:
         shown = [parameter for parameter in command.inputs if parameter.required]
-    count = len(problems)
-    message = "The input" if count == 1 else f"{count} problems with the inputs:"
     return InputInvalid(
-        f"{message} {listed(problems)}." if count > 1 else f"{message} '{problems[0].path}' {problems[0].message}.",
+        _sentence(problems),
         mend=" ".join(example_option(parameter) for parameter in shown[:_MAX_EXAMPLES]),
         problems=[{"path": problem.path, "message": problem.message} for problem in problems],
     )
+
+
+def _sentence(problems: list[Problem]) -> str:
+    """The problems in one sentence; the details have all of them."""
+    if len(problems) == 1:
+        return f"The input '{problems[0].path}' {problems[0].message}."
+    more = f"; and {len(problems) - _MAX_TOLD} more" if len(problems) > _MAX_TOLD else ""
+    return f"{len(problems)} problems with the inputs: {listed(problems[:_MAX_TOLD])}{more}."
 
 
 def expand_at_file(text: str, base: Path) -> str:

@@ -19,6 +19,7 @@ from nova_spi_runtime.problems import Problem, kind_of, shown, suggestion
 MAX_ENTRIES = 100_000
 """Files and folders of one folder that are looked at."""
 
+_MAX_SHOWN = 200
 _MAGIC = frozenset("*?[{")
 
 
@@ -35,6 +36,12 @@ class Candidate:
     source: Path
     relative: str
     shown: str
+
+
+def readable(path: str) -> str:
+    """A path for a message: as it is, or escaped where it would move the cursor of a terminal."""
+    short = path if len(path) <= _MAX_SHOWN else f"{path[:_MAX_SHOWN]}..."
+    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 @dataclass(slots=True)
@@ -92,9 +99,9 @@ def _of_entry(parameter: Parameter, entry: str, base: Path, found: Findings) -> 
         return []
     relative = _direct_name(parameter, entry, path)
     if relative is None:
-        found.warn(f"{entry} is skipped: its name does not match '{parameter.file_pattern}'")
+        found.warn(f"{readable(entry)} is skipped: its name does not match '{parameter.file_pattern}'")
         return []
-    return [Candidate(path, relative, entry)]
+    return [Candidate(path, relative, readable(entry))]
 
 
 def _reason(error: Exception) -> str:
@@ -130,8 +137,8 @@ def _of_folder(parameter: Parameter, folder: Path, entry: str, found: Findings) 
     pattern = parameter.file_pattern
     names = [name for name in _scan(folder, entry, _is_deep(pattern), found) if matches(pattern, name)]
     if not names:
-        found.warn(f"no file in the folder {entry} matches '{pattern}'")
-    return [Candidate(folder / name, name, f"{entry.rstrip('/')}/{name}") for name in names]
+        found.warn(f"no file in the folder {readable(entry)} matches '{pattern}'")
+    return [Candidate(folder / name, name, readable(f"{entry.rstrip('/')}/{name}")) for name in names]
 
 
 def _scan(folder: Path, entry: str, deep: bool, found: Findings) -> Iterator[str]:
@@ -147,7 +154,7 @@ def _scan(folder: Path, entry: str, deep: bool, found: Findings) -> Iterator[str
             continue
         count += len(listed)
         if count > MAX_ENTRIES:
-            found.problem(f"the folder {entry} holds more than {MAX_ENTRIES} files and folders")
+            found.problem(f"the folder {readable(entry)} holds more than {MAX_ENTRIES} files and folders")
             return
         for item in listed:
             if item.is_dir(follow_symlinks=False):
@@ -168,13 +175,16 @@ def _of_glob(parameter: Parameter, entry: str, base: Path, found: Findings) -> l
         for source, below in _glob(alternative, base.absolute(), found):
             relative = below if _is_deep(parameter.file_pattern) else source.name
             if matches(parameter.file_pattern, relative):
-                candidates.append(Candidate(source, relative, os.path.relpath(source, base.absolute())))
+                shown_as = readable(os.path.relpath(source, base.absolute()))
+                candidates.append(Candidate(source, relative, shown_as))
             else:
                 skipped += 1
     if skipped:
-        found.warn(f"{skipped} of the files of {entry} are skipped: they do not match '{parameter.file_pattern}'")
+        found.warn(
+            f"{skipped} of the files of {readable(entry)} are skipped: they do not match '{parameter.file_pattern}'"
+        )
     elif not candidates:
-        found.warn(f"no file matches {entry}")
+        found.warn(f"no file matches {readable(entry)}")
     return candidates
 
 

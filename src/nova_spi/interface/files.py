@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nova_spi.interface.candidates import Candidate, Findings, find_candidates
+from nova_spi.interface.candidates import Candidate, Findings, find_candidates, readable
 from nova_spi.interface.claims import lies
 from nova_spi.interface.media import MediaFacts, MediaProblem, ProbeLimits, probe, sniff
 from nova_spi.interface.sniffing import UNKNOWN, is_text
@@ -84,12 +84,11 @@ def _type_of(parameter: Parameter, candidate: Candidate, found: Findings) -> str
     except MediaProblem as problem:
         found.problem(f"{candidate.shown} {problem.message}")
         return None
+    lie = lies(candidate.source.name, mime)
     if not takes(parameter, mime):
-        lie = lies(candidate.shown, mime)
         reason = f"it {lie}" if lie else f"its content is {'of no known type' if mime == UNKNOWN else mime}"
         found.warn(f"{candidate.shown} is skipped: {reason}, and {', '.join(parameter.mime_types)} is wanted")
         return None
-    lie = lies(candidate.shown, mime)
     if lie:
         found.problem(f"{candidate.shown} {lie}; rename it, or give the file that it should be")
         return None
@@ -124,7 +123,7 @@ def _checked(
     relative = candidate.relative if mount in ("", ".") else f"{mount}/{candidate.relative}"
     problem = _name_problem(relative)
     if problem:
-        found.problem(f"{candidate.shown!a} {problem}")
+        found.problem(f"{candidate.shown} {problem}")
         return None
     try:
         size = candidate.source.stat().st_size
@@ -202,7 +201,11 @@ def collisions(staged: Iterable[tuple[str, StagedFile]]) -> list[Problem]:
         other = other or next((places[parent] for parent in parents if parent in places), None)
         if other is not None and (other != file.source or file.relative in folders):
             problems.append(
-                Problem(name, f"{file.source} and {other} would both stand at {file.relative}; rename one of them")
+                Problem(
+                    name,
+                    f"{readable(str(file.source))} and {readable(str(other))} would both stand at {file.relative}; "
+                    "rename one of them",
+                )
             )
         places.setdefault(file.relative, file.source)
         for parent in parents:

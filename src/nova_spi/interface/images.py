@@ -29,6 +29,7 @@ _FORMATS = {
     "image/avif": "AVIF",
 }
 _ORIENTATION = 0x0112
+_MOST_PICTURES = 1000
 
 
 def read_image(stream: BinaryIO, mime: str, frame: Frame, limits: ProbeLimits) -> MediaFacts | None:
@@ -78,7 +79,7 @@ def _facts(picture: "Picture", name: str, frame: Frame, limits: ProbeLimits) -> 
     picture.load()
     decoded = _decoded_mode(picture, mode)
     orientation = _orientation(picture)
-    counted = _further_frames(picture, limits)
+    counted = _pictures_of_jpeg(picture) if name == "JPEG" else _further_frames(picture, limits)
     return MediaFacts(
         kind="image",
         format=name.lower(),
@@ -104,6 +105,12 @@ def _orientation(picture: "Picture") -> int | None:
     except Exception:  # noqa: BLE001 -- broken EXIF raises errors of any kind
         return None
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else None
+
+
+def _pictures_of_jpeg(picture: "Picture") -> int:
+    """A camera may put several pictures into one file (MPO); the first is the photo, and the one that is decoded."""
+    count = getattr(picture, "n_frames", 1)
+    return int(count) if isinstance(count, int) and 1 <= count <= _MOST_PICTURES else 1
 
 
 def _further_frames(picture: "Picture", limits: ProbeLimits) -> int | None:
