@@ -31,5 +31,6 @@ def compile_to(name: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    compile_to("core.txt", "pyproject.toml", "requirements/build.in", "--extra", "media")
-    compile_to("dev.txt", "pyproject.toml", "requirements/build.in", "--extra", "media", "--group", "dev", "-c", "requirements/core.txt")
+    both = ("pyproject.toml", "requirements/build.in", "--extra", "media")
+    compile_to("core.txt", *both)
+    compile_to("dev.txt", *both, "--group", "dev", "-c", "requirements/core.txt")

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     )
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.manifest.diagnostics import Diagnostic, Severity
-    from nova_spi.manifest.manifest import Manifest
+    from nova_spi.manifest.models.manifest import Manifest
     from nova_spi.manifest.reading import read as read_manifest
     from nova_spi.progress import Progress
     from nova_spi.sdk.project import Project, load, run, validate
@@ -109,7 +109,7 @@ __all__ = [
 _ELSEWHERE = {
     "Diagnostic": "nova_spi.manifest.diagnostics",
     "ExecutionResult": "nova_spi.execution.records",
-    "Manifest": "nova_spi.manifest.manifest",
+    "Manifest": "nova_spi.manifest.models.manifest",
     "Progress": "nova_spi.progress",
     "Project": "nova_spi.sdk.project",
     "Settings": "nova_spi.settings",

@@ -43,9 +43,7 @@ class NovaSpiError(Exception):
     code: ClassVar[str] = "nova_spi.error"
     exit_status: ClassVar[int] = 1
 
-    def __init__(
-        self, message: str, *, why: str = "", mend: str = "", code: str | None = None, **details: Any
-    ) -> None:
+    def __init__(self, message: str, *, why: str = "", mend: str = "", code: str | None = None, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.why = why

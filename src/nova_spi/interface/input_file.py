@@ -8,8 +8,8 @@ from typing import Any
 from nova_spi.errors import InputInvalid, UsageError
 from nova_spi.interface.assembling import Text
 from nova_spi.manifest.nodes import Mapping, Node, Scalar, Sequence
-from nova_spi.manifest.scalars import resolve_core
-from nova_spi.manifest.source import parse
+from nova_spi.manifest.text.scalars import resolve_core
+from nova_spi.manifest.text.source import parse
 from nova_spi_runtime.json_text import JsonInvalid, parse_json
 
 MAX_JSON_BYTES = 64 * 1024 * 1024

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from nova_spi.manifest.diagnostics import Diagnostic, Severity
-from nova_spi.manifest.edits import Edit
 from nova_spi.manifest.finding import key_span, value_span
-from nova_spi.manifest.manifest import Manifest
+from nova_spi.manifest.models.manifest import Manifest
 from nova_spi.manifest.nodes import Node, Path, Span
+from nova_spi.manifest.spelling.edits import Edit
 
 
 @dataclass(frozen=True, slots=True)

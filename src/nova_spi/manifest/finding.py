@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from nova_spi.manifest.code import Code
+from nova_spi.manifest.codes.code import Code
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Mapping, Node, Path, Scalar, Sequence, Span
 

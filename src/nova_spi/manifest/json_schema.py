@@ -12,11 +12,11 @@ from typing import Any, Literal
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from nova_spi.manifest.execution import EntryPoint, HealthCheck
-from nova_spi.manifest.expecting import is_lenient
-from nova_spi.manifest.manifest import Manifest
-from nova_spi.manifest.parameter import Element
-from nova_spi.manifest.record import Record
+from nova_spi.manifest.meaning.expecting import is_lenient
+from nova_spi.manifest.models.execution import EntryPoint, HealthCheck
+from nova_spi.manifest.models.manifest import Manifest
+from nova_spi.manifest.models.parameter import Element
+from nova_spi.manifest.models.record import Record
 from nova_spi.manifest.rules.types import KEYS
 
 Draft = Literal["2020-12", "draft-07"]

@@ -1,7 +1,7 @@
 """What a YAML or JSON document says, with the place of each word: the tree between the text and the models.
 
 A scalar stays text here. What it means depends on the key that it stands under (manifest.md: "A scalar is read as what
-its key expects"), so it is resolved later, by `nova_spi.manifest.construct`.
+its key expects"), so it is resolved later, by `nova_spi.manifest.meaning.construct`.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,7 @@ validated. Nothing is required, nothing raises.
 from collections.abc import Mapping
 from typing import Any
 
-from nova_spi.manifest.categories import derived
+from nova_spi.manifest.meaning.categories import derived
 
 UNSURE = "Unsure"
 UNKNOWN = "Unknown"

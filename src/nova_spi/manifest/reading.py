@@ -1,17 +1,17 @@
 """Bytes to a `Document`: parsed, spelled canonically, read as each key expects, held against every rule."""
 
-from nova_spi.manifest.construct import construct
 from nova_spi.manifest.diagnostics import Diagnostic, Findings, Severity
 from nova_spi.manifest.document import Document
-from nova_spi.manifest.edits import quote_edits
 from nova_spi.manifest.finding import finding
-from nova_spi.manifest.manifest import Manifest
-from nova_spi.manifest.migration import is_newer
+from nova_spi.manifest.meaning.construct import construct
+from nova_spi.manifest.meaning.validating import validate_fields
+from nova_spi.manifest.models.manifest import Manifest
 from nova_spi.manifest.nodes import Mapping, Node, Scalar
 from nova_spi.manifest.rules import check
-from nova_spi.manifest.source import parse
-from nova_spi.manifest.spellings import normalise
-from nova_spi.manifest.validating import validate_fields
+from nova_spi.manifest.spelling.edits import quote_edits
+from nova_spi.manifest.spelling.migration import is_newer
+from nova_spi.manifest.spelling.spellings import normalise
+from nova_spi.manifest.text.source import parse
 
 __all__ = ["Document", "read"]
 

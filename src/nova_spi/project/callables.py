@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_spi.manifest.diagnostics import Diagnostic
-from nova_spi.manifest.suggest import did_you_mean
+from nova_spi.manifest.meaning.suggest import did_you_mean
 from nova_spi.project.modules import Modules, Use
 from nova_spi.project.source import Callable, Source, has_plain_signature, unaccepted
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.finding import finding
+from nova_spi.manifest.meaning.suggest import did_you_mean
 from nova_spi.manifest.nodes import Path as Place
 from nova_spi.manifest.nodes import Span
-from nova_spi.manifest.suggest import did_you_mean
 from nova_spi.project.places import Places
 from nova_spi.project.source import Source, SourceError
 
 if TYPE_CHECKING:
     from nova_spi.manifest.models import Manifest
-    from nova_spi.manifest.parameter import Parameter
+    from nova_spi.manifest.models.parameter import Parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.finding import finding
+from nova_spi.manifest.meaning.suggest import did_you_mean
 from nova_spi.manifest.nodes import Path as Place
-from nova_spi.manifest.suggest import did_you_mean
 from nova_spi_runtime.patterns import expand_braces
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ class Changes:
             ManifestInvalid: The changes bring an error.
         """
         from nova_spi.manifest.reading import read
-        from nova_spi.manifest.writing import dump, dump_json
+        from nova_spi.manifest.text.writing import dump, dump_json
 
         data = self.to(folder.manifest.to_dict())
         is_json = folder.manifest_path.suffix == ".json"

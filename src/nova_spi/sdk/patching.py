@@ -1,17 +1,17 @@
 """Differences between two manifests, made in the text of the first.
 
-Values of keys are edited by `nova_spi.manifest.surgery`; new items of lists are put in here.
+Values of keys are edited by `nova_spi.manifest.spelling.surgery`; new items of lists are put in here.
 """
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from nova_spi.manifest.edits import Action, Edit
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Path, Scalar, Sequence, Span, at
-from nova_spi.manifest.source import parse
-from nova_spi.manifest.surgery import CannotEdit, Surgery
-from nova_spi.manifest.writing import block_lines, flow_text, to_node
+from nova_spi.manifest.spelling.edits import Action, Edit
+from nova_spi.manifest.spelling.surgery import CannotEdit, Surgery
+from nova_spi.manifest.text.source import parse
+from nova_spi.manifest.text.writing import block_lines, flow_text, to_node
 
 _STEP = 2
 _BREAK = re.compile(r"\r\n|\r|\n")

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from nova_spi.checks.validation.checking import replace_file
+from nova_spi.manifest.models.times import parse_time
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.source import parse
-from nova_spi.manifest.surgery import CannotEdit
-from nova_spi.manifest.times import parse_time
-from nova_spi.manifest.writing import dump, dump_json, in_order
+from nova_spi.manifest.spelling.surgery import CannotEdit
+from nova_spi.manifest.text.source import parse
+from nova_spi.manifest.text.writing import dump, dump_json, in_order
 from nova_spi.project.clock import timestamp
 from nova_spi.project.folder import Folder, open_folder
 from nova_spi.sdk.changes import Changes, invalid

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nova_spi.manifest.diagnostics import Severity
-from nova_spi.manifest.expecting import Anything, Either, Key, Object, Several, Table, is_lenient, keys_of
-from nova_spi.manifest.manifest import Manifest
+from nova_spi.manifest.meaning.expecting import Anything, Either, Key, Object, Several, Table, is_lenient, keys_of
+from nova_spi.manifest.models.manifest import Manifest
 from nova_spi.manifest.reading import read
 
 FULL = read((Path(__file__).parent / "full.yml").read_bytes()).manifest.to_dict()

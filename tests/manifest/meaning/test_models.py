@@ -4,9 +4,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from nova_spi.manifest.models import Command, EntryPoint, Execution, Gpu, Manifest, Model, Parameter, Resources, Restart
-from nova_spi.manifest.quantities import is_quantity, to_bytes
-from nova_spi.manifest.spdx import license_problem
-from nova_spi.manifest.times import parse_time
+from nova_spi.manifest.models.quantities import is_quantity, to_bytes
+from nova_spi.manifest.models.spdx import license_problem
+from nova_spi.manifest.models.times import parse_time
 
 SMALL = {"model": {"name": "a", "version": "1.0.0", "domain": "text"}, "inputs": [], "outputs": []}
 

@@ -1,9 +1,9 @@
 import pytest
 
-from nova_spi.manifest.categories import derived
+from nova_spi.manifest.meaning.categories import derived
 from nova_spi.manifest.platform import certainty, workbench_fields
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.writing import dump
+from nova_spi.manifest.text.writing import dump
 
 yaml = pytest.importorskip("yaml")
 

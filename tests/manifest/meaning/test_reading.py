@@ -11,7 +11,7 @@ from nova_spi.manifest.codes import CODES
 from nova_spi.manifest.diagnostics import Severity
 from nova_spi.manifest.models import Manifest
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.writing import dump, dump_json
+from nova_spi.manifest.text.writing import dump, dump_json
 
 HERE = Path(__file__).parent
 FULL = (HERE / "full.yml").read_bytes()

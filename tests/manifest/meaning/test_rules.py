@@ -2,12 +2,12 @@
 
 import pytest
 
-from nova_spi.manifest.rendering import render_text
+from nova_spi.manifest.meaning.suggest import nearest
 from nova_spi.manifest.rules.credentials import looks_like_credential
 from nova_spi.manifest.rules.schemas import schema_problem
 from nova_spi.manifest.rules.types import _CONSTRAINTS, KEYS
-from nova_spi.manifest.sarif import to_sarif
-from nova_spi.manifest.suggest import nearest
+from nova_spi.manifest.showing.rendering import render_text
+from nova_spi.manifest.showing.sarif import to_sarif
 
 TYPES = ("string", "integer", "float", "decimal", "boolean", "array", "map", "object", "file", "enum")
 VALUES = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 
 from nova_spi.manifest.nodes import Mapping, Node, Scalar
-from nova_spi.manifest.scalars import resolve_core
+from nova_spi.manifest.text.scalars import resolve_core
 
 settings.register_profile("text", max_examples=80, deadline=None)
 settings.load_profile("text")

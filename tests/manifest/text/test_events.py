@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from nova_spi.manifest.events import Events
+from nova_spi.manifest.text.events import Events
 
 PIECES = [
     "a: ", "- ", "\n", "  ", "    ", "#c\n",

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nova_spi.manifest.comments import comments_in
-from nova_spi.manifest.fixing import fix
 from nova_spi.manifest.reading import Document, read
-from nova_spi.manifest.source import parse
+from nova_spi.manifest.spelling.fixing import fix
+from nova_spi.manifest.text.comments import comments_in
+from nova_spi.manifest.text.source import parse
 
 MODEL = "model: {name: a, version: 1.0.0, domain: text}\n"
 REST = "inputs: []\noutputs: []\n"

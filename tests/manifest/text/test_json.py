@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_spi.manifest.json_text import json_text
 from nova_spi.manifest.nodes import Mapping, Scalar, Span, at
-from nova_spi.manifest.source import parse
+from nova_spi.manifest.text.json_text import json_text
+from nova_spi.manifest.text.source import parse
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nova_spi.manifest.diagnostics import Diagnostic, Findings, Severity
-from nova_spi.manifest.excerpt import excerpt, lines_of, safe
 from nova_spi.manifest.nodes import Span
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.rendering import render_text
+from nova_spi.manifest.showing.excerpt import excerpt, lines_of, safe
+from nova_spi.manifest.showing.rendering import render_text
 
 WRONG = Diagnostic(
     "SPI-M203", Severity.ERROR, "type takes a text", ("inputs", 0, "type"), Span(2, 9, 2, 12), "write string"

@@ -9,7 +9,7 @@ from nova_spi.manifest.codes import CODES, page
 from nova_spi.manifest.diagnostics import Diagnostic, Severity
 from nova_spi.manifest.nodes import Span
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.sarif import to_sarif
+from nova_spi.manifest.showing.sarif import to_sarif
 
 LOOSE = (Path(__file__).parent / "loose.yml").read_bytes()
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_spi.manifest.scalars import differs_in_yaml_1_1, needs_quotes, resolve_core
+from nova_spi.manifest.text.scalars import differs_in_yaml_1_1, needs_quotes, resolve_core
 
 yaml = pytest.importorskip("yaml")
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nova_spi.manifest.limits import MAX_BYTES
 from nova_spi.manifest.nodes import Scalar, Span, at
-from nova_spi.manifest.source import parse, span_at
+from nova_spi.manifest.text.limits import MAX_BYTES
+from nova_spi.manifest.text.source import parse, span_at
 
 
 def codes(data: bytes, json: bool = False) -> list[str]:

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nova_spi.manifest.edits import Action, edited, plain_data, quote_edits
 from nova_spi.manifest.nodes import Scalar, Span, at
-from nova_spi.manifest.source import parse
-from nova_spi.manifest.spelled import colour_space, relative_mount_path, snake_case, word
-from nova_spi.manifest.spellings import normalise, yaml11_warning
+from nova_spi.manifest.spelling.edits import Action, edited, plain_data, quote_edits
+from nova_spi.manifest.spelling.spelled import colour_space, relative_mount_path, snake_case, word
+from nova_spi.manifest.spelling.spellings import normalise, yaml11_warning
+from nova_spi.manifest.text.source import parse
 
 KEYS = [
     "type", "model", "inputs", "domain", "metrics", "weight", "benchmark", "catalog", "scorecard", "mime_types",
@@ -182,8 +182,16 @@ def test_keys_of_modelspec_become_snake_case(camel, snake):
 
 
 def test_every_key_of_serving_is_reached_from_its_camel_case():
-    from nova_spi.manifest.expecting import keys_of
-    from nova_spi.manifest.serving import Cost, DependencyInterface, Pii, PricingHints, Retention, Scaling, Serving
+    from nova_spi.manifest.meaning.expecting import keys_of
+    from nova_spi.manifest.models.serving import (
+        Cost,
+        DependencyInterface,
+        Pii,
+        PricingHints,
+        Retention,
+        Scaling,
+        Serving,
+    )
 
     for model in (Cost, DependencyInterface, Pii, PricingHints, Retention, Scaling, Serving):
         for name in keys_of(model):
@@ -251,7 +259,7 @@ def test_words_without_another_name_stay(text):
     )
 )
 def test_normalising_twice_changes_nothing_more(data):
-    from nova_spi.manifest.writing import to_node
+    from nova_spi.manifest.text.writing import to_node
 
     done = normalise(to_node(data))
     again = normalise(done.node)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nova_spi.manifest import text_codes
-from nova_spi.manifest.codes import CODES
+from nova_spi.manifest.codes import CODES, text_codes
+from nova_spi.manifest.codes.text_codes import READING, SPELLINGS, TEXT_CODES
 from nova_spi.manifest.diagnostics import Severity
-from nova_spi.manifest.text_codes import READING, SPELLINGS, TEXT_CODES
 
-SOURCES = sorted(Path(text_codes.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(text_codes.__file__).parents[1].rglob("*.py"))
 TESTS = sorted(Path(__file__).parent.glob("test_*.py"))
 
 

@@ -7,9 +7,9 @@ from ruamel.yaml import YAML
 
 from nova_spi.manifest.models import Manifest
 from nova_spi.manifest.reading import read
-from nova_spi.manifest.scalar_text import string_text
-from nova_spi.manifest.source import parse
-from nova_spi.manifest.writing import dump, dump_json
+from nova_spi.manifest.text.scalar_text import string_text
+from nova_spi.manifest.text.source import parse
+from nova_spi.manifest.text.writing import dump, dump_json
 
 yaml = pytest.importorskip("yaml")
 

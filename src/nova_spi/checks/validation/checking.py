@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nova_spi.checks.validation.report import ValidationReport
 from nova_spi.errors import ProjectError
-from nova_spi.manifest.fixing import fix as fixed_bytes
+from nova_spi.manifest.spelling.fixing import fix as fixed_bytes
 from nova_spi.project.folder import Folder
 from nova_spi.project.validation import validate
 

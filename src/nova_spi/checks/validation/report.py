@@ -63,13 +63,13 @@ class ValidationReport:
 
     def to_sarif(self) -> dict[str, Any]:
         """SARIF 2.1.0, for code hosts and editors."""
-        from nova_spi.manifest.sarif import to_sarif
+        from nova_spi.manifest.showing.sarif import to_sarif
 
         return to_sarif(list(self.diagnostics), self.file)
 
     def to_text(self, *, color: bool = False) -> str:
         """Each finding with its line, a caret and the mend; the summary last."""
-        from nova_spi.manifest.rendering import render_text
+        from nova_spi.manifest.showing.rendering import render_text
 
         problems = [item for item in self.diagnostics if item.severity is not Severity.SUGGESTION]
         parts = [render_text(problems, self.text, self.file, color, summary=False)] if problems else []

@@ -47,7 +47,7 @@ def check(data: dict[str, Any], root: Node, wrong_places: Set[Path] = frozenset(
     """Every finding of every rule.
 
     Args:
-        data: What `nova_spi.manifest.validating` left: each value is right by itself, or not there.
+        data: What `nova_spi.manifest.meaning.validating` left: each value is right by itself, or not there.
         root: The document, for places.
         wrong_places: Where values were left out because they are wrong, so that they do not count as missing too.
     """

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from nova_spi.manifest.categories import fitting, media_of
 from nova_spi.manifest.diagnostics import Diagnostic
-from nova_spi.manifest.expecting import keys_of
-from nova_spi.manifest.facts import FACTS
 from nova_spi.manifest.finding import shown
+from nova_spi.manifest.meaning.categories import fitting, media_of
+from nova_spi.manifest.meaning.expecting import keys_of
+from nova_spi.manifest.models.facts import FACTS
+from nova_spi.manifest.models.times import parse_time
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.scope import Scope
-from nova_spi.manifest.times import parse_time
 
 _MEDIA = ("text", "image", "video", "audio", "json", "embedding", "3d")
 

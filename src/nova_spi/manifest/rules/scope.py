@@ -7,8 +7,8 @@ from typing import Any
 
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.finding import finding, key_span, value_span
+from nova_spi.manifest.meaning.suggest import Suggestions
 from nova_spi.manifest.nodes import Mapping, Node, Path, at
-from nova_spi.manifest.suggest import Suggestions
 
 Data = dict[str, Any]
 

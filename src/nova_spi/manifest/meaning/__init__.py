@@ -1,0 +1,1 @@
+"""A node tree read by what each key expects, and what the models say of the values."""

@@ -1,0 +1,1 @@
+"""Findings shown: to people with their line and a caret, to machines as SARIF."""
