@@ -86,6 +86,31 @@ def floating(value: Any, precision: int | None, path: str, problems: Problems) -
     return float(unpack("<f", packed)[0]) if precision == 32 else found
 
 
+def comparable(parameter: Parameter, rule: Any) -> Any:
+    """A bound or a choice as a value of this parameter is compared with it: with ``precision: 32`` it is rounded too.
+
+    Rounding keeps the order, so 0.1 meets ``max_value: 0.1`` before it is rounded and after.
+    """
+    return _binary32(float(rule)) if parameter.type == "float" and parameter.precision == 32 else rule
+
+
+def _shortest(parameter: Parameter, value: Any) -> Any:
+    """Of a binary32 the shortest decimal that rounds to it, which is what somebody wrote: 0.1 for 0.10000000149."""
+    if parameter.type != "float" or parameter.precision != 32:
+        return value
+    return next((short for digits in range(1, 9) if _binary32(short := float(f"{value:.{digits}g}")) == value), value)
+
+
+def _binary32(value: float) -> float:
+    """The nearest binary32; a value beyond its range stays as it is."""
+    from struct import pack, unpack
+
+    try:
+        return float(unpack("<f", pack("<f", value))[0])
+    except OverflowError:
+        return value
+
+
 def decimal(value: Any, path: str, problems: Problems) -> Any:
     """Take an IEEE 754 decimal128: a string of at most 34 significant digits, or an integer.
 
@@ -134,12 +159,12 @@ def check_bounds(parameter: Parameter, value: Number, path: str, problems: Probl
     """Check ``min_value``, ``max_value`` and ``multiple_of``, each as the decimal number that stands there."""
     rules = parameter.constraints
     least, most, step = rules.get("min_value"), rules.get("max_value"), rules.get("multiple_of")
-    if least is not None and _ratio_less(value, least):
+    if least is not None and _ratio_less(value, comparable(parameter, least)):
         problems.add(path, f"must be at least {least}, not {shown_number(value)}")
-    if most is not None and _ratio_less(most, value):
+    if most is not None and _ratio_less(comparable(parameter, most), value):
         problems.add(path, f"must be at most {most}, not {shown_number(value)}")
     if step is not None:
-        above, below = _ratio(value)
+        above, below = _ratio(_shortest(parameter, value))
         step_above, step_below = _ratio(step)
         if above * step_below % (below * step_above):
             problems.add(path, f"must be a multiple of {step}, not {shown_number(value)}")

@@ -76,7 +76,7 @@ def read(parameter: Parameter, value: Any, path: str, problems: Problems) -> Any
     found = _scalar(parameter, value, path, problems)
     if len(problems.found) > before:
         return None
-    if parameter.enum is not None and found not in parameter.enum:
+    if parameter.enum is not None and not _listed(parameter, found):
         _not_listed(parameter, found, path, problems)
     if kind in ("integer", "float", "decimal"):
         numeric.check_bounds(parameter, found, path, problems)
@@ -102,6 +102,10 @@ def _scalar(parameter: Parameter, value: Any, path: str, problems: Problems) -> 
     if not containers.is_unicode(value):
         return problems.add(path, "holds half of a surrogate pair, which is no text")
     return str.__str__(value)
+
+
+def _listed(parameter: Parameter, value: Any) -> bool:
+    return any(value == numeric.comparable(parameter, choice) for choice in parameter.enum or ())
 
 
 def _not_listed(parameter: Parameter, value: Any, path: str, problems: Problems) -> None:

@@ -4,6 +4,8 @@ import sys
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.values import Problem, ValueInvalid, from_json, from_text, to_json, to_text
@@ -78,6 +80,23 @@ def test_a_float_keeps_its_digits_and_precision_32_rounds_it():
 def test_a_float_beyond_32_bits_is_a_problem(value):
     problems(from_text, parameter("float"), value)
     problems(from_text, parameter("float", precision=32), value)
+
+
+def test_a_rounded_float_is_compared_as_the_number_that_was_written():
+    at = {"min_value": 0.1, "max_value": 0.1, "multiple_of": 0.1}
+    rounded = parameter("float", precision=32, constraints=at, enum=[0.1])
+    value = from_json(rounded, 0.1)
+    assert value == struct.unpack("<f", struct.pack("<f", 0.1))[0]
+    assert from_json(rounded, value) == value
+    assert from_text(rounded, to_text(rounded, value)) == value
+    problems(from_json, rounded, 0.2)
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_every_binary32_stays_what_it_is(value):
+    assert from_json(parameter("float", precision=32), value) == value
+    exact = {"min_value": value, "max_value": value}
+    assert from_json(parameter("float", precision=32, enum=[value], constraints=exact), value) == value
 
 
 def test_precision_64_lifts_the_range():
