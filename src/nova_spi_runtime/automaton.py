@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .characters import WORD, contains
-from .regular import MAX_STATES, PatternInvalid, parse
+from .syntax import MAX_STATES, PatternInvalid, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
