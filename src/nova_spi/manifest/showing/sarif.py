@@ -24,7 +24,7 @@ def to_sarif(diagnostics: Iterable[Diagnostic], filename: str) -> dict[str, Any]
         filename: The manifest's path, as the user named it.
 
     Returns:
-        The log as plain data. Its rules are those of the findings, with their pages below docs/.
+        The log as plain data. Its rules are those of the findings, with their explanation and mend.
     """
     from nova_spi.manifest.codes import CODES  # the registry imports every part that has codes
 
@@ -46,17 +46,11 @@ def _rule(code: Code) -> dict[str, Any]:
         "name": "".join(word.capitalize() for word in re.findall(r"\w+", code.title)),
         "shortDescription": {"text": code.title},
         "fullDescription": {"text": code.explanation},
-        "helpUri": f"docs/codes.md#{_anchor(f'{code.code}: {code.title}')}",
         "defaultConfiguration": {"level": _LEVELS[code.severity]},
     }
     if code.mend:
         rule["help"] = {"text": code.mend}
     return rule
-
-
-def _anchor(heading: str) -> str:
-    """The fragment that Markdown's table of contents gives a heading."""
-    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
 
 
 def _result(item: Diagnostic, filename: str, rule: int) -> dict[str, Any]:
