@@ -1,4 +1,6 @@
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,24 @@ def isolated_environment(tmp_path, shared_cache) -> dict[str, str]:
         "NO_COLOR": "1",
         "PYTHONWARNINGS": "error",
     }
+
+
+@pytest.fixture
+def open_folder_without_rights():
+    """A folder that anybody may enter, and for the test the rights of nobody in it: root would read everything."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+
+        @contextmanager
+        def without_rights():
+            if os.geteuid() != 0:
+                yield
+                return
+            os.seteuid(65534)
+            try:
+                yield
+            finally:
+                os.seteuid(0)
+
+        yield folder, without_rights

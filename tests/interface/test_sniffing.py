@@ -88,12 +88,12 @@ def test_a_missing_file_is_a_finding(tmp_path: Path) -> None:
         sniff(tmp_path / "nothing")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission_is_a_finding(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_bytes(b"x")
-    (tmp_path / "mine").chmod(stat.S_IWUSR)
-    with pytest.raises(MediaProblem, match="cannot be read"):
-        sniff(tmp_path / "mine")
+def test_a_file_without_permission_is_a_finding(open_folder_without_rights) -> None:
+    folder, without_rights = open_folder_without_rights
+    (folder / "mine").write_bytes(b"x")
+    (folder / "mine").chmod(stat.S_IWUSR)
+    with without_rights(), pytest.raises(MediaProblem, match="cannot be read"):
+        sniff(folder / "mine")
 
 
 @pytest.mark.parametrize(

@@ -137,13 +137,13 @@ def test_a_file_that_is_not_utf8_too_large_or_not_a_file_is_refused(project):
         Settings.load(project)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read_says_why(project):
-    path = project / ".nova-spi.toml"
+def test_a_file_that_may_not_be_read_says_why(open_folder_without_rights):
+    folder, without_rights = open_folder_without_rights
+    path = folder / ".nova-spi.toml"
     path.write_text("")
     path.chmod(0)
-    with pytest.raises(SettingsInvalid, match="cannot be read"):
-        Settings.load(project)
+    with without_rights(), pytest.raises(SettingsInvalid, match="cannot be read"):
+        Settings.load(folder)
 
 
 def test_a_variable_that_cannot_be_used_is_named(monkeypatch):
