@@ -1,4 +1,5 @@
 import os
+import signal
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -6,6 +7,13 @@ from pathlib import Path
 import pytest
 
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "COVERAGE_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _control_c_is_heard():
+    """In the background of a script it is ignored, and so it would be by every program that a test starts."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,13 @@ import pytest
 from nova_spi.engines.process import request
 
 SUPERVISING = """
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from nova_spi.engines.port import Job, Limits
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.progress import Silent
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 folder, mark, program = Path(sys.argv[1]), sys.argv[2].split("="), sys.argv[3]
 job = Job(("sh", "-c", program), folder, folder, {"PATH": "/usr/bin:/bin", mark[0]: mark[1]},
           folder.parent / "log.txt", Limits(60, grace_seconds=0.2))

@@ -74,7 +74,7 @@ def test_a_line_after_a_comment_is_a_line_as_pip_sees_it(project):
         ("/opt/thing.whl", "outside the project"),
         ("-r link.txt", "outside the project"),
         ("-r missing.txt", "cannot be read"),
-        ("-r loop.txt", "followed"),
+        ("-r loop.txt", "followed|levels of symbolic links"),
         ("-r a\0b", "followed"),
         ("./missing", "not there"),
         ("thing.whl", "not there"),
