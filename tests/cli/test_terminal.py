@@ -1,8 +1,10 @@
 """What happens on a real terminal: a pseudo-terminal, driven like a person would."""
 
+import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +84,22 @@ def test_a_terminal_has_colours_and_a_moving_line_that_is_gone_at_the_end(termin
     run.read_until("HELLO!")
     assert run.end() == 0
     assert "\x1b[32m✓" in run.seen
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_model_and_leaves_its_record(project, terminal, number, status):
+    (project / "model.py").write_text(
+        "import time\ndef shout(**inputs):\n    print('begun', flush=True)\n    time.sleep(60)\n"
+    )
+    run = terminal("run", "--input", "text=hello", "-v", "--output", "results")
+    run.read_until("begun")
+    for _ in range(3):
+        run.process.send_signal(number)
+    assert run.end() == status
+    [record] = (project / ".nova-spi" / "runs").glob("*/run.json")
+    assert json.loads(record.read_text())["status"] == "cancelled"
+    assert not (record.parent / "work").exists()
+    assert not (project / "results").exists()
 
 
 def test_control_c_ends_the_model_and_is_status_130(project, terminal):

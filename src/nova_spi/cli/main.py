@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import click
 
+from nova_spi.cli.signals import Ending
 from nova_spi.cli.state import State, global_options
 from nova_spi.cli.table import COMMANDS
 from nova_spi.errors import NovaSpiError
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     state = State()
     try:
-        status = run(arguments, state)
+        with Ending() as ending:
+            status = ending.status(run(arguments, state))
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is wrong, and the flush at exit must not complain either.
