@@ -207,13 +207,14 @@ def test_outputs_in_the_project_are_ours_and_no_intrusion(program):
     assert json.loads((made.root / "outputs" / "output.json").read_text()) == {"said": "b"}
 
 
-def test_two_runs_of_one_project_at_once_do_not_accuse_each_other(program):
+@pytest.mark.parametrize("folders", [["out0", "out1", "out2"], ["outputs", "outputs", "outputs"]])
+def test_runs_of_one_project_at_once_do_not_accuse_each_other(program, folders):
     made = program(PLAIN.replace("print", "import time; time.sleep(0.4); print"))
     made(inputs={"prompt": "warm"}).raise_for_error()
     found = []
     threads = [
-        threading.Thread(target=lambda n=n: found.append(made(inputs={"prompt": "x"}, output=made.root / f"out{n}")))
-        for n in range(3)
+        threading.Thread(target=lambda out=out: found.append(made(inputs={"prompt": "x"}, output=made.root / out)))
+        for out in folders
     ]
     for number, thread in enumerate(threads):
         thread.start()

@@ -30,16 +30,16 @@ def modified(root: Path, before: Snapshot) -> ProjectModified | None:
 
 def _not_ours(root: Path, changes: list[str]) -> list[str]:
     """Without what another execution of the same project has delivered into it in between."""
-    ours: dict[str, list[int]] = {}
+    ours: dict[str, list[list[int]]] = {}  # several runs at once may deliver the same name one after the other
     folders: set[str] = set()
     resolved = root.resolve()
     for past in history(root):
         delivered = past.record.get("delivered")
         if isinstance(delivered, dict):
             for path, state in _delivered(delivered, resolved):
-                ours[path] = state
+                ours.setdefault(path, []).append(state)
                 folders.update(f"{parent}/" for parent in _parents(path))
-    return [path for path in changes if path not in folders and not _same(root / path, ours.get(path))]
+    return [path for path in changes if path not in folders and not _same(root / path, ours.get(path, ()))]
 
 
 def _delivered(delivered: dict[str, Any], root: Path) -> Iterable[tuple[str, list[int]]]:
@@ -56,9 +56,9 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def _same(path: Path, state: list[int] | None) -> bool:
+def _same(path: Path, states: Iterable[list[int]]) -> bool:
     try:
         found = path.lstat()
     except OSError:
         return False
-    return state == [found.st_size, found.st_mtime_ns]
+    return [found.st_size, found.st_mtime_ns] in states
