@@ -105,6 +105,8 @@ def test_of_many_problems_the_sentence_tells_a_few_and_the_details_all() -> None
 def test_one_problem_is_one_sentence() -> None:
     with pytest.raises(InputInvalid, match=r"^The input 'value' must be an integer, not 'x'\.$"):
         bind(one("integer"), {"value": Text("x")})
+    with pytest.raises(InputInvalid, match=r"^The input 'value': there is no file 'gone\.png'\.$"):
+        bind(one("file"), {"value": "gone.png"})
 
 
 @pytest.mark.parametrize(

@@ -280,3 +280,11 @@ def test_no_value_makes_resolving_raise(tmp_path_factory: pytest.TempPathFactory
     (base / "a.txt").write_text("x")
     found = resolve_files(parameter(mime_types=["text/plain"]), value, base)
     assert all(problem.path == "pictures" for problem in found.problems)
+
+
+def test_an_empty_file_is_called_empty_and_not_text(tmp_path: Path) -> None:
+    (tmp_path / "img1.png").touch()
+    found = resolve_files(parameter(required=True), "img1.png", tmp_path)
+    assert messages(found) == (
+        "needs at least one file (img1.png is skipped: it is empty, and image/png, image/jpeg is wanted)"
+    )

@@ -113,3 +113,10 @@ def test_a_resolution_is_a_size_or_a_height() -> None:
     assert parse_resolution("1080p") == (None, 1080)
     with pytest.raises(ValueError, match="invalid literal"):
         parse_resolution("large")
+
+
+def test_limits_of_sound_hold_for_the_sound_of_a_video() -> None:
+    rules = {"audio": {"channels": [1], "min_sample_rate": 44100, "max_bitrate": 64}}
+    verdict = check_media(rules, VIDEO)
+    assert verdict.problems == ["has 2 channels, not 1"]
+    assert verdict.warnings == ["could not be checked for max_bitrate: the file does not say"]

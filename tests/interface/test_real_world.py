@@ -196,3 +196,79 @@ def test_a_glob_tells_how_many_of_its_files_do_not_match(tmp_path: Path) -> None
         (tmp_path / name).write_text("x")
     found = resolve_files(FILES.replace(file_pattern="*.txt"), "*", tmp_path)
     assert found.warnings == ("files: 2 of the files of * are skipped: they do not match '*.txt'",)
+
+
+def test_a_video_whose_chroma_is_not_subsampled_is_in_colour(tmp_path: Path, film: Film) -> None:
+    film(tmp_path / "x.mp4", "libx264", pixel_format="yuv444p")
+    facts = probe(tmp_path / "x.mp4", "video/mp4")
+    assert facts is not None
+    assert (facts.pixel_format, facts.chroma) == ("yuv444p", True)
+    wanted = Parameter.from_dict(
+        {"name": "clip", "type": "file", "domain_specific": {"video": {"color_space": ["RGB"]}}}
+    )
+    assert not resolve_files(wanted, "x.mp4", tmp_path).problems
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_frames_that_come_at_a_variable_rate_are_counted_over_the_whole_length(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"x.{suffix}"
+    with av.open(str(path), "w") as writing:
+        stream = writing.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for step in range(30):
+            frame = av.VideoFrame(96, 64, "yuv420p")
+            frame.pts, frame.time_base = step // 2 * 4 + step % 2, Fraction(1, 30)
+            writing.mux(stream.encode(frame))
+        writing.mux(stream.encode(None))
+    facts = probe(path, sniff(path))
+    assert facts is not None
+    assert facts.fps == pytest.approx(15, rel=0.05)
+
+
+def test_a_short_video_keeps_the_rate_that_it_declares(tmp_path: Path, film: Film) -> None:
+    film(tmp_path / "x.mkv", "ffv1", frames=1, rate=Fraction(30))
+    facts = probe(tmp_path / "x.mkv", "video/x-matroska")
+    assert facts is not None
+    assert facts.fps == 30
+
+
+def test_jpeg_2000_is_no_damaged_jpeg(tmp_path: Path, draw: Draw) -> None:
+    draw().save(tmp_path / "x.jp2", "JPEG2000")
+    draw().save(tmp_path / "x.j2k", "JPEG2000", no_jp2=True)
+    assert sniff(tmp_path / "x.jp2") == "image/jp2"
+    assert sniff(tmp_path / "x.j2k") == "image/j2c"
+    for name in ("x.jp2", "x.j2k"):
+        found = resolve_files(Parameter.from_dict({"name": "a", "type": "file"}), name, tmp_path)
+        assert not found.problems
+
+
+def test_sixteen_bits_of_gray_are_an_i(tmp_path: Path) -> None:
+    Image.new("I;16", (40, 30), 40_000).save(tmp_path / "x.png")
+    facts = probe(tmp_path / "x.png", "image/png")
+    assert facts is not None
+    assert (facts.mode, facts.width) == ("I;16", 40)
+    for modes, fits in ((["I"], True), (["I;16"], True), (["L", "RGB"], False)):
+        wanted = Parameter.from_dict(
+            {"name": "a", "type": "file", "domain_specific": {"image": {"color_modes": modes}}}
+        )
+        assert (not resolve_files(wanted, "x.png", tmp_path).problems) == fits
+
+
+def test_a_sound_of_no_length_is_told_as_that(tmp_path: Path) -> None:
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16000, 32000, 2, 16) + b"data" + bytes(4)
+    (tmp_path / "x.wav").write_bytes(b"RIFF" + struct.pack("<I", len(head)) + head)
+    with pytest.raises(MediaProblem, match="has a sound track and no sound in it"):
+        probe(tmp_path / "x.wav", "audio/wav")
+
+
+@pytest.mark.parametrize(("width", "kind"), [(3, 1), (4, 3), (8, 3), (1, 6), (1, 1)])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_wave_files_of_every_sample_have_their_facts(tmp_path: Path, width: int, kind: int, channels: int) -> None:
+    rate, block = 44100, channels * width
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, kind, channels, rate, rate * block, block, 8 * width)
+    head += b"data" + struct.pack("<I", 441 * block) + bytes(441 * block)
+    (tmp_path / "x.wav").write_bytes(b"RIFF" + struct.pack("<I", len(head)) + head)
+    facts = probe(tmp_path / "x.wav", "audio/wav")
+    assert facts is not None
+    assert (facts.sample_rate, facts.channels, facts.duration_seconds) == (rate, channels, pytest.approx(0.01))
+    assert facts.bitrate == rate * block * 8

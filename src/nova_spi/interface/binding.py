@@ -157,16 +157,18 @@ def _invalid(command: CompiledCommand, problems: list[Problem]) -> InputInvalid:
     if not shown:
         shown = [parameter for parameter in command.inputs if parameter.required]
     return InputInvalid(
-        _sentence(problems),
+        _sentence(command, problems),
         mend=" ".join(example_option(parameter) for parameter in shown[:_MAX_EXAMPLES]),
         problems=[{"path": problem.path, "message": problem.message} for problem in problems],
     )
 
 
-def _sentence(problems: list[Problem]) -> str:
-    """The problems in one sentence; the details have all of them."""
+def _sentence(command: CompiledCommand, problems: list[Problem]) -> str:
+    """The problems in one sentence; the details have all of them. What is said of a file begins with its name."""
     if len(problems) == 1:
-        return f"The input '{problems[0].path}' {problems[0].message}."
+        path = problems[0].path
+        colon = ":" if any(parameter.name == path for parameter in command.file_inputs) else ""
+        return f"The input '{path}'{colon} {problems[0].message}."
     more = f"; and {len(problems) - _MAX_TOLD} more" if len(problems) > _MAX_TOLD else ""
     return f"{len(problems)} problems with the inputs: {listed(problems[:_MAX_TOLD])}{more}."
 

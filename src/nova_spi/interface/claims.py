@@ -16,6 +16,8 @@ _CLAIMS: dict[str, tuple[str, ...]] = {
     "bmp": ("image/bmp",),
     "tif": ("image/tiff",),
     "tiff": ("image/tiff",),
+    "jp2": ("image/jp2", "image/j2c"),
+    "j2k": ("image/j2c", "image/jp2"),
     "avif": ("image/avif", "image/heif"),
     "heic": ("image/heic", "image/heif"),
     "wav": ("audio/wav",),

@@ -86,13 +86,24 @@ def _type_of(parameter: Parameter, candidate: Candidate, found: Findings) -> str
         return None
     lie = lies(candidate.source.name, mime)
     if not takes(parameter, mime):
-        reason = f"it {lie}" if lie else f"its content is {'of no known type' if mime == UNKNOWN else mime}"
+        reason = "it is empty" if _is_empty(candidate) else f"it {lie}" if lie else _content(mime)
         found.warn(f"{candidate.shown} is skipped: {reason}, and {', '.join(parameter.mime_types)} is wanted")
         return None
     if lie:
         found.problem(f"{candidate.shown} {lie}; rename it, or give the file that it should be")
         return None
     return mime
+
+
+def _is_empty(candidate: Candidate) -> bool:
+    try:
+        return candidate.source.stat().st_size == 0
+    except OSError:
+        return False
+
+
+def _content(mime: str) -> str:
+    return f"its content is {'of no known type' if mime == UNKNOWN else mime}"
 
 
 def takes(parameter: Parameter, mime: str) -> bool:

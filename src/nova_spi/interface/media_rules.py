@@ -4,7 +4,7 @@ A rule whose fact is not known is a warning: nothing was shown to be wrong, and 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -69,9 +69,19 @@ class _Unknown(Exception):
 
 
 def check_media(rules: Mapping[str, Any], facts: MediaFacts) -> Verdict:
-    """Holds the block of the file's own kind (``image``, ``video``, ``audio``) against its facts."""
+    """Holds the block of the file's own kind (``image``, ``video``, ``audio``) against its facts.
+
+    The ``audio`` block holds for the sound of a video too; the bit rate that is known is that of the picture.
+    """
     verdict = Verdict()
-    for name, wanted in (rules.get(facts.kind) or {}).items():
+    _hold(rules.get(facts.kind), facts, verdict)
+    if facts.kind == "video":
+        _hold(rules.get("audio"), replace(facts, bitrate=None), verdict)
+    return verdict
+
+
+def _hold(rules: Mapping[str, Any] | None, facts: MediaFacts, verdict: Verdict) -> None:
+    for name, wanted in (rules or {}).items():
         check = _CHECKS.get(name)
         if check is None or wanted in (None, (), []):
             continue
@@ -82,7 +92,6 @@ def check_media(rules: Mapping[str, Any], facts: MediaFacts) -> Verdict:
             continue
         if objection:
             verdict.problems.append(objection)
-    return verdict
 
 
 def parse_resolution(text: str) -> tuple[int | None, int]:
@@ -116,11 +125,15 @@ def _max_resolution(facts: MediaFacts, wanted: str) -> str | None:
 
 
 def _color_modes(facts: MediaFacts, wanted: Any) -> str | None:
-    """A palette image is taken as what it decodes to as well: few people write P where they mean RGB."""
+    """A palette image is taken as what it decodes to as well: few people write P where they mean RGB.
+
+    The same holds for the byte order of 16 bits a sample, which Pillow adds to the mode: I;16 is an I.
+    """
     if facts.mode is None:
         raise _Unknown("the file does not say its mode")
     accepted = {str(item).upper() for item in _listed(wanted)}
-    if {facts.mode.upper(), str(facts.decoded_mode or facts.mode).upper()} & accepted:
+    known = {facts.mode, facts.mode.partition(";")[0], facts.decoded_mode or facts.mode}
+    if {mode.upper() for mode in known} & accepted:
         return None
     return f"has the colour mode {facts.mode}, not {_either(_listed(wanted))}"
 

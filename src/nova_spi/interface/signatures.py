@@ -3,8 +3,8 @@
 puremagic knows many more types, and is asked for them by `nova_spi.interface.sniffing`. For the types here it is too
 generous: two bytes make an MP3 for it, any RIFF is a WAV, any ISO base media file is whatever brand comes first.
 
-Sources: the formats' own specifications (PNG 3, RFC 7946 to RFC 9649 and others for their magic, ISO/IEC 14496-12,
-RFC 8794 for EBML, RFC 3533 for Ogg, RFC 9639 for FLAC, ISO/IEC 11172-3 for MPEG audio).
+Sources: the formats' own specifications (PNG 3, RFC 7946 to RFC 9649 and others for their magic, RFC 3745 for
+JPEG 2000, ISO/IEC 14496-12, RFC 8794 for EBML, RFC 3533 for Ogg, RFC 9639 for FLAC, ISO/IEC 11172-3 for MPEG audio).
 """
 
 import struct
@@ -23,6 +23,8 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
+    (b"\xff\x4f\xff\x51", "image/j2c"),
     (b"fLaC", "audio/flac"),
     (b"%PDF-", "application/pdf"),
     (b"PK\x03\x04", "application/zip"),

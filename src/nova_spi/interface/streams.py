@@ -53,6 +53,10 @@ _NAMES = {"video/quicktime": "mov", "video/webm": "webm", "audio/webm": "webm"}
 """Formats by type, where the demuxer reads several; else ``mp4`` for its family, or the demuxer's name."""
 _MEASURED = ("mp3", "aac", "mpegts", "mpeg")
 """Formats that say no length: FFmpeg guesses one from the bit rate, so the packets are asked."""
+_SAY_A_RATE = ("matroska", "webm")
+"""Formats that declare one rate, also for a video whose frames come at a variable one."""
+_ROUNDING = Fraction(1, 250)
+"""Seconds by which a length may be wrong where a format counts in milliseconds: begin, end and last frame."""
 
 _SPACES = {1: "BT.709", 5: "BT.601", 6: "BT.601", 9: "BT.2020", 10: "BT.2020"}
 """H.273's matrix coefficients, and its primaries, which number these three alike."""
@@ -280,7 +284,7 @@ def _finish(track: _Track) -> None:
     if not track.frames:
         if track.packets:
             raise MediaProblem("unreadable", f"is damaged: no {what} in it can be decoded")
-        raise MediaProblem("truncated", f"is cut off: it has a {what} track and no {what}")
+        raise MediaProblem("truncated", f"has a {what} track and no {what} in it")
     if track.errors > (0 if _strict(track) else max(3, track.tried // 10)):
         raise MediaProblem("unreadable", f"is damaged: {track.errors} of {track.tried} packets cannot be decoded")
 
@@ -313,7 +317,7 @@ def _facts(container: "InputContainer", demuxer: str, mime: str, tracks: list[_T
         facts = replace(
             facts, audio_codec=_codec(sound), sample_rate=context.sample_rate or None, channels=context.channels or None
         )
-    return _with_picture(facts, first) if facts.kind == "video" else facts
+    return _with_picture(facts, first, complete) if facts.kind == "video" else facts
 
 
 def _codec(track: _Track) -> str | None:
@@ -321,11 +325,13 @@ def _codec(track: _Track) -> str | None:
     return str(context.codec.canonical_name) if context is not None else None
 
 
-def _with_picture(facts: MediaFacts, track: _Track) -> MediaFacts:
+def _with_picture(facts: MediaFacts, track: _Track, complete: bool) -> MediaFacts:
     context = track.stream.codec_context
     if context is None:
         return facts
     rate = track.stream.average_rate or track.stream.guessed_rate
+    if complete and facts.format in _SAY_A_RATE:
+        rate = _average_rate(track, rate)
     return replace(
         facts,
         width=context.width or None,
@@ -339,13 +345,23 @@ def _with_picture(facts: MediaFacts, track: _Track) -> MediaFacts:
     )
 
 
+def _average_rate(track: _Track, declared: Fraction | None) -> Fraction | None:
+    """The rate that was measured, where the declared one is further from it than rounding explains."""
+    length = track.end - (track.start or 0)
+    if length <= 2 * _ROUNDING:
+        return declared
+    slowest, fastest = track.packets / (length + _ROUNDING), track.packets / (length - _ROUNDING)
+    return declared if declared and slowest <= declared <= fastest else track.packets / length
+
+
 def _has_chroma(pixel_format: str | None) -> bool | None:
     from av.video.format import VideoFormat
 
     if not pixel_format:
         return None
     known = VideoFormat(pixel_format)
-    return known.has_palette or known.is_rgb or any(part.is_chroma for part in known.components)
+    # Luma alone, or with alpha. PyAV's own is_chroma is False for 4:4:4, whose chroma is not subsampled.
+    return known.has_palette or known.is_rgb or len(known.components) > 2
 
 
 def _duration(container: "InputContainer", demuxer: str, track: _Track, complete: bool) -> float | None:
