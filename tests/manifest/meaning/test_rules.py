@@ -61,6 +61,13 @@ def test_an_input_and_an_output_may_share_a_name_but_two_inputs_may_not(check):
     assert codes(check("inputs: [{name: a, type: string}, {name: A, type: string}]")) == ["SPI-M300"]
 
 
+@pytest.mark.parametrize("name", ["a", "aa"])
+def test_a_name_that_stands_twice_is_told_however_short_it_is(check, name):
+    two = f"[{{name: {name}, type: string}}, {{name: {name}, type: string}}]"
+    assert codes(check(f"inputs: {two}")) == ["SPI-M300"]
+    assert codes(check(f"benchmark: {{metrics: [{{name: {name}}}, {{name: {name}}}]}}")) == ["SPI-M301"]
+
+
 @pytest.mark.parametrize(
     ("low", "high", "wrong"),
     [

@@ -37,12 +37,12 @@ def _twice(scope: Scope, code: str, what: str, named: Iterable[tuple[Path, Any]]
     for path, name in named:
         if name is None:
             continue
-        first = seen.setdefault(name.casefold(), name)
-        if first is not name:
-            other = "" if first == name else f"; the case of {shown(first)} makes no difference"
-            yield scope.at_value(
-                code, f"the {what} {shown(name)} is there already{other}", path, "give it another name"
-            )
+        first = seen.get(name.casefold())
+        if first is None:
+            seen[name.casefold()] = name
+            continue
+        other = "" if first == name else f"; the case of {shown(first)} makes no difference"
+        yield scope.at_value(code, f"the {what} {shown(name)} is there already{other}", path, "give it another name")
 
 
 def _words(scope: Scope, named: Iterable[tuple[Path, Any]]) -> Iterator[Diagnostic]:
