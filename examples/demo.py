@@ -55,7 +55,7 @@ class Steps:
     def stage(self, name: str, detail: str = "") -> None:
         """Says what is installed or fetched, which can take long; the other stages are over at once."""
         if detail:
-            text = f"    {name}: {detail.split(' (from ')[0]}"
+            text = f"    {name}: {detail}"
             self.console.print(text[: self.console.width], style="dim", highlight=False, markup=False)
 
     def advance(self, done: int, total: int | None, unit: str) -> None:

@@ -126,3 +126,43 @@ def test_create_makes_a_project_and_refuses_a_folder_that_is_not_empty(tmp_path,
     assert "project." in err
     assert call("create", "Not A Name", "--domain", "text", "--output-dir", tmp_path)[0] == 2
     assert call("create", "no-domain")[0] == 2
+
+
+def test_a_report_where_a_file_stands_for_its_folder_is_wrong_use(project, call):
+    (project / "afile").touch()
+    status, _, err = call("validate", "--output", "afile/report.html")
+    assert status == 2
+    assert "project.unwritable" in err
+
+
+def test_findings_name_the_manifest_as_the_user_named_its_place(project, call, call_json):
+    (project / "manifest.yml").write_text("model: {name: X}\n")
+    assert call("validate")[1].startswith("manifest.yml:1:1: ")
+    assert call("validate", project)[1].startswith(f"{project}/manifest.yml:1:1: ")
+    assert call_json("validate")[1]["file"] == "manifest.yml"
+    sarif = json.loads(call("validate", "--output-format", "sarif")[1])
+    place = sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place == {"uri": "manifest.yml"}
+
+
+def test_a_project_whose_manifest_has_errors_says_that_its_files_were_not_looked_at(project, call, call_json):
+    (project / "manifest.yml").write_text("model: {name: X}\n")
+    assert "once the manifest itself has no errors" in call("validate")[1]
+    assert "once the manifest itself" not in call("validate", "manifest.yml")[1]
+    assert call_json("validate")[1]["project_checked"] is False
+
+
+def test_a_folder_without_a_manifest_is_named_and_says_how_to_get_one(project, call, monkeypatch):
+    (project / "empty").mkdir()
+    for command in ("validate", "run", "test", "schema"):
+        status, _, err = call(command, "empty")
+        assert status == 2
+        assert "There is no manifest in empty. [manifest.unreadable]" in err
+        assert "mend: nova-spi create" in err
+    monkeypatch.chdir(project / "empty")
+    assert "There is no manifest in this folder." in call("run")[2]
+
+
+def test_create_says_what_to_type_next(project, call):
+    out = call("create", "fresh", "--domain", "text", "--output-dir", "my models")[1]
+    assert "  cd 'my models/fresh'\n" in out

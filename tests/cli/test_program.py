@@ -1,7 +1,10 @@
 import importlib
 import json
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -113,3 +116,91 @@ def test_help_with_verbose_shows_examples(capsys):
     assert call("help", "validate", "--verbose") == 0
     assert "nova-spi validate --fix" in capsys.readouterr().out
     assert call("help", "nope") == 2
+
+
+@pytest.mark.parametrize("words", ["--help", "help", "schema --manifest", "validate {project}", "doctor"])
+def test_a_closed_standard_output_is_no_error(words, project):
+    command = f"{sys.executable} -m nova_spi {words.format(project=project)} >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", ["--help", "schema --manifest", "nope", "doctor --output-format json"])
+def test_a_standard_output_that_is_full_is_one_clear_error(words):
+    command = f"{sys.executable} -m nova_spi {words} > /dev/full"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    if words != "nope":
+        assert done.returncode == 1
+        assert "could not be written. [run.system]\n  why: No space left on device" in done.stderr
+
+
+def test_no_command_at_all_shows_the_help_and_is_wrong_use(capsys):
+    assert call() == 2
+    assert capsys.readouterr().err.startswith("Usage: nova-spi")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["help", "valdate"], "Did you mean 'validate'?"),
+        (["create", "x", "--domain", "imge"], "Did you mean 'image'?"),
+        (["run", "--engine", "dokcer"], "Did you mean 'docker'?"),
+        (["schema", "--format", "opnapi"], "Did you mean 'openapi'?"),
+        (["validate", "--output-format", "sarf"], "Did you mean 'sarif'?"),
+        (["create", "x"], "Missing option '--domain'. Choose one of text, image, video, audio, multimodal."),
+    ],
+)
+def test_a_misspelled_word_has_a_did_you_mean_on_one_line(words, hint, capsys):
+    assert call(*words) == 2
+    assert hint in capsys.readouterr().err.splitlines()[0]
+
+
+OPTIONS = {
+    "create": "--domain --template --description --version --output-dir",
+    "validate": "--strict --fix --output",
+    "schema": "--command --format --draft --manifest",
+    "run": "--command --input --input-file --secret --output --engine --timeout",
+    "test": "--case --command --input --input-file --secret --output --engine --timeout --debug --interactive",
+    "doctor": "",
+    "help": "",
+}
+DEFAULTS = {
+    "create": ("the domain's", "0.1.0", "."),
+    "validate": ("text",),
+    "schema": ("the default command", "json-schema", "2020-12"),
+    "run": ("the default command", "outputs", "the settings' engine, else auto", "the manifest's"),
+    "test": ("the default command", "test_outputs", "the settings' engine, else auto", "the manifest's"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_the_commands_own_options_first_with_their_defaults(name, capsys):
+    assert call(name, "--help") == 0
+    shown = capsys.readouterr().out
+    options = re.findall(r"^  (?:-\w+, )?(--[\w-]+)", shown, re.M)
+    assert options == [*OPTIONS[name].split(), "--verbose", "--very-verbose", "--silent", "--output-format", "--help"]
+    words = " ".join(shown.split())
+    assert [text for text in DEFAULTS.get(name, ()) if f"[default: {text}]" not in words] == []
+    assert f"Examples: nova-spi help {name} --verbose" in shown
+
+
+@pytest.mark.parametrize("columns", [50, 80])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_the_terminal(name, columns):
+    environment = os.environ | {"COLUMNS": str(columns), "LC_ALL": "C"}
+    words = [sys.executable, "-m", "nova_spi", *name.split(), "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    long = [line for line in done.stdout.splitlines() if len(line) > columns]
+    assert [line for line in long if not re.match(r"\s+--|Usage:", line)] == []
+
+
+def test_v_counts_before_and_after_the_command(tmp_path, capsys):
+    for words, verbosity in ((["-v"], 1), (["-vv"], 2), (["-v", "-v"], 2), (["-vvv"], 2), (["--very-verbose"], 2)):
+        for line in ([*words, "validate", str(tmp_path)], ["validate", str(tmp_path), *words]):
+            state = State()
+            run(line, state)
+            assert state.verbosity == verbosity, line
+    capsys.readouterr()

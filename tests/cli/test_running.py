@@ -184,3 +184,40 @@ def test_a_manifest_without_cases_says_that_nothing_was_tested(project, call):
     status, out, _ = call("test")
     assert status == 0
     assert "nothing was tested" in out
+
+
+def test_a_failing_case_says_what_was_expected_and_what_came_in_one_place(project, call):
+    text = (project / "manifest.yml").read_text()
+    cases = """test_cases:
+  - {name: wrong, inputs: {text: hello}, expect: {equals: {shout: "HI!"}}}
+  - {name: broken, inputs: {text: fail}}
+  - {name: good, inputs: {text: hello}}
+"""
+    (project / "manifest.yml").write_text(text[: text.index("test_cases:")] + cases)
+    status, out, err = call("test")
+    assert status == 1
+    assert "    shout: 'HELLO!' came, 'HI!' was expected\n" in out
+    assert "    it failed with model.error: ValueError: it would not shout\n" in out
+    assert "model.py" in out
+    assert "✗ ValueError" not in err
+    status, out, _ = call("-s", "test")
+    assert status == 1
+    assert "wrong: ✗ Failed" in out
+    assert "good" not in out
+    assert "cases passed" not in out
+
+
+def test_silent_says_nothing_of_what_went_well(call):
+    assert call("-s", "run", "--input", "text=hi") == (0, "", "")
+    assert call("-s", "test") == (0, "", "")
+    assert call("validate", "-s") == (0, "", "")
+
+
+def test_what_a_model_raises_cannot_command_the_terminal(project, call):
+    (project / "model.py").write_text(r"""def shout(**_):
+    raise ValueError("\x1b[2J \u202e \x9b31m \x1b]0;title\x07")
+""")
+    _, out, err = call("run", "--input", "text=hi")
+    assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(out + err)
+    _, out, _ = call("run", "--input", "text=hi", "--output-format", "json")
+    assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(out)

@@ -10,6 +10,10 @@ from nova_spi.cli import style
 from nova_spi.cli.state import State
 from nova_spi.errors import NovaSpiError
 
+MOST_PROBLEMS = 20
+LAST_FRAMES = 20
+"""Lines of a model's traceback; the whole stands in its log."""
+
 
 def usage(error: click.ClickException, state: State) -> int:
     """A wrong call: exit status 2."""
@@ -50,6 +54,18 @@ def unexpected(error: Exception, state: State) -> int:
     return 1
 
 
+def unwritable(error: OSError) -> int:
+    """Standard output takes nothing any more, a full disk for one: told on standard error, whatever was asked for."""
+    what = {
+        "code": "run.system",
+        "message": "The output could not be written.",
+        "why": error.strerror or str(error),
+        "mend": "free some space, or send it elsewhere",
+    }
+    print_error(what)
+    return 1
+
+
 def _tell(error: dict[str, Any], state: State) -> None:
     if state.machine:
         style.print_json({"ok": False, "error": error})
@@ -60,15 +76,24 @@ def _tell(error: dict[str, Any], state: State) -> None:
 def print_error(error: dict[str, Any]) -> None:
     """Writes an error's dictionary to standard error, as people read it."""
     paint = style.Paint(sys.stderr)
-    lines = [f"{paint.red('✗')} {error['message']} {paint.dim('[' + error['code'] + ']')}"]
+    head = f"{paint.red('✗')} {error['message']} {paint.dim('[' + error['code'] + ']')}"
+    style.write(sys.stderr, "\n".join([head, *reasons(error, paint)]))
+
+
+def reasons(error: dict[str, Any], paint: style.Paint) -> list[str]:
+    """The lines below an error's message: each problem, why, the model's own frames, the log, and what mends it."""
     details = error.get("details", {})
-    lines += [f"  {problem['path'] or 'inputs'}: {problem['message']}" for problem in details.get("problems", [])[:20]]
+    problems = details.get("problems", [])
+    lines = [f"  {problem['path'] or 'inputs'}: {problem['message']}" for problem in problems[:MOST_PROBLEMS]]
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
     if error.get("why"):
         lines.append(f"  why: {error['why']}")
     if details.get("traceback"):
-        lines += [f"  {paint.dim('|')} {line}" for line in str(details["traceback"]).rstrip().splitlines()[-20:]]
+        frames = str(details["traceback"]).rstrip().splitlines()[-LAST_FRAMES:]
+        lines += [f"  {paint.dim('|')} {line}" for line in frames]
     if details.get("log"):
         lines.append(f"  log: {details['log']}")
     if error.get("mend"):
         lines.append(f"  mend: {paint.bold(error['mend'])}")
-    style.write(sys.stderr, "\n".join(lines))
+    return lines

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import click
 
+from nova_spi.cli.choice import Choice
 from nova_spi.cli.state import Function
 from nova_spi.errors import UsageError
 
@@ -130,10 +131,13 @@ def engine_options(function: Function) -> Function:
     """Adds ``--engine`` and ``--timeout`` to a command."""
     choices: Callable[[Function], Function] = click.option(
         "--engine",
-        type=click.Choice(["auto", "docker", "process", "ray"]),
-        help="Where to run. [default: the settings' engine, else auto]",
+        type=Choice(["auto", "docker", "process", "ray"]),
+        help="Where to run.  [default: the settings' engine, else auto]",
     )
     seconds: Callable[[Function], Function] = click.option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds. [default: the manifest's]"
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="When the run is ended.  [default: the manifest's]",
     )
     return choices(seconds(function))

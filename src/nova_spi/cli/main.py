@@ -3,6 +3,7 @@
 Only Click and the table of commands are loaded for ``--help``: a start is paid for on every call.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -15,6 +16,8 @@ from nova_spi.cli.state import State, global_options
 from nova_spi.cli.table import COMMANDS
 from nova_spi.errors import NovaSpiError
 from nova_spi.version import __version__
+
+OUTPUT_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG})
 
 
 class LazyGroup(click.Group):
@@ -38,17 +41,22 @@ class LazyGroup(click.Group):
         """As Click does it, with a did-you-mean."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in COMMANDS:
-            import difflib
-
-            near = difflib.get_close_matches(name, COMMANDS, 1)
-            hint = f" Did you mean '{near[0]}'?" if near else " See: nova-spi --help"
-            raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
+            raise no_such_command(name, ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def no_such_command(name: str, context: click.Context) -> click.UsageError:
+    """The error for a name that is no command, with a did-you-mean."""
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, 1)
+    hint = f" Did you mean '{near[0]}'?" if near else " See: nova-spi --help"
+    return click.UsageError(f"There is no command '{name}'.{hint}", context)
 
 
 @click.group(
@@ -72,12 +80,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with Ending() as ending:
             status = ending.status(run(arguments, state))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader went away (`| head`): nothing is wrong, and the flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (`| head`): nothing is wrong.
+        _forget_output()
         status = 0
     sys.exit(status)
+
+
+def _forget_output() -> None:
+    """What could not be written is given up, so that the flush at the end does not complain either."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: Sequence[str] | None, state: State) -> int:
@@ -87,7 +102,7 @@ def run(arguments: Sequence[str] | None, state: State) -> int:
         arguments: The words after the program's name.
         state: Receives the global options, so that errors are rendered as they ask for.
     """
-    from nova_spi.cli import failures
+    from nova_spi.cli import failures, style
 
     try:
         result = cli.main(
@@ -96,6 +111,9 @@ def run(arguments: Sequence[str] | None, state: State) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        style.note(error.format_message())
+        return error.exit_code
     except click.ClickException as error:
         return failures.usage(error, state)
     except (click.Abort, KeyboardInterrupt):
@@ -104,6 +122,11 @@ def run(arguments: Sequence[str] | None, state: State) -> int:
         return failures.expected(error, state)
     except BrokenPipeError:
         raise
+    except OSError as error:
+        if error.errno not in OUTPUT_IS_FULL or error.filename is not None:
+            return failures.unexpected(error, state)
+        _forget_output()
+        return failures.unwritable(error)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours is told in one line too
         return failures.unexpected(error, state)
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from nova_spi.cli.choice import Choice
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -57,9 +59,11 @@ def global_options(function: Function) -> Function:
     for option in (
         click.option("-s", "--silent", is_flag=True, expose_value=False, callback=_silent, help="Only errors."),
         click.option(
-            "--very-verbose", is_flag=True, expose_value=False, callback=_loudest, help="As -vv: tracebacks too."
+            "-vv", "--very-verbose", is_flag=True, expose_value=False, callback=_loudest, help="Tracebacks too."
         ),
-        click.option("-v", "--verbose", count=True, expose_value=False, callback=_louder, help="More; -vv for most."),
+        click.option(
+            "-v", "--verbose", count=True, expose_value=False, callback=_louder, help="The stages, and the model's log."
+        ),
     ):
         function = option(function)
     return function
@@ -69,12 +73,12 @@ def output_format(*more: str) -> Callable[[Function], Function]:
     """Adds ``--output-format text|json`` and the formats in ``more``."""
     return click.option(
         "--output-format",
-        type=click.Choice(["text", "json", *more]),
+        type=Choice(["text", "json", *more]),
         default=None,
         expose_value=False,
         callback=_format,
         is_eager=True,
-        help="What standard output shows. [default: text]",
+        help="What standard output shows.  [default: text]",
     )
 
 
@@ -96,8 +100,13 @@ def command(
 
         wrapped = global_options(output_format(*formats)(call))
         make: Callable[[Callable[..., Any]], click.Command] = click.command(
-            name, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, **settings
+            name,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+            epilog=f"Examples: nova-spi help {name} --verbose",
+            **settings,
         )
-        return make(wrapped)
+        made = make(wrapped)
+        made.params.sort(key=lambda parameter: not parameter.expose_value)  # the command's own options come first
+        return made
 
     return decorate

@@ -1,22 +1,36 @@
-"""How text reaches the terminal: colours where they are wanted, JSON where a program reads, never an encoding error."""
+"""How text reaches the terminal: colours where they are wanted, JSON where a program reads, never an encoding error.
+
+Much of what is shown was written by models and by strangers: names, messages, logs. Nothing of it may move the cursor,
+rename the window or turn the line around, so characters that control a terminal are shown as escapes.
+"""
 
 import json
 import os
+import re
 import sys
 from typing import Any, TextIO
 
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters but tab and newline, line separators, and the marks that turn the direction of writing."""
+_CONTROL_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What json.dumps leaves as it is; half a surrogate pair stands for a byte of a name that is not UTF-8."""
 
-def colours(stream: TextIO) -> bool:
-    """True on a terminal that is not dumb, unless NO_COLOR is set (no-color.org)."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+def moves(stream: TextIO | None) -> bool:
+    """True on a terminal that can do more than print lines."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def colours(stream: TextIO | None) -> bool:
+    """True on such a terminal, unless NO_COLOR is set (no-color.org)."""
+    return moves(stream) and not os.environ.get("NO_COLOR")
 
 
 class Paint:
     """Colours for one stream; plain text where there are none."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self.on = colours(stream)
 
     def _wrap(self, code: str, text: str) -> str:
@@ -43,11 +57,41 @@ class Paint:
         return self._wrap("2", text)
 
 
-def write(stream: TextIO, text: str) -> None:
-    """Writes a line; what the stream's encoding cannot show becomes ``?`` instead of an error."""
+def harmless(text: str, *, colours: bool = False) -> str:
+    """Text that controls no terminal.
+
+    Args:
+        text: What shall be shown.
+        colours: Sequences that choose a colour stay; they are undone at the end.
+    """
+    if not colours:
+        return _CONTROL.sub(_escape, text)
+    parts = _COLOUR.split(text)
+    parts[::2] = [_CONTROL.sub(_escape, part) for part in parts[::2]]
+    left_on = len(parts) > 1 and parts[-2] not in ("\x1b[0m", "\x1b[m")
+    return "".join(parts) + ("\x1b[0m" if left_on else "")
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def put(stream: TextIO | None, text: str) -> None:
+    """Writes text as it is, with control characters shown as escapes; into nothing where the stream is closed.
+
+    What the stream's encoding cannot show becomes ``?`` instead of an error.
+    """
+    if stream is None:  # as Python has it where the descriptor was closed before the start
+        return
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.write(harmless(text, colours=colours(stream)).encode(encoding, "replace").decode(encoding))
     stream.flush()
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Writes a line; see `put`."""
+    put(stream, text + "\n")
 
 
 def say(text: str = "") -> None:
@@ -61,5 +105,6 @@ def note(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Writes JSON to standard output; paths and decimals become strings."""
-    write(sys.stdout, json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """Writes JSON to standard output; paths and decimals become strings, control characters JSON's own escapes."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    write(sys.stdout, _CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))

@@ -81,7 +81,7 @@ def find_manifest(root: Path) -> Path:
         if os.path.lexists(root / name):
             return root / name
     raise ManifestUnreadable(
-        f"There is no manifest in {root}.",
+        f"There is no manifest in {'this folder' if root == Path() else root}.",
         why=f"A project has one of {', '.join(MANIFEST_NAMES)} in its folder.",
         mend="nova-spi create NAME --domain text",
         path=str(root),

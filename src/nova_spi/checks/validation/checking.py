@@ -28,12 +28,13 @@ def check(path: Path, *, strict: bool = False, fix: bool = False) -> ValidationR
     if rewritten:
         folder, diagnostics = validate(path)
     return ValidationReport(
-        file=str(folder.manifest_path),
+        file=folder.document.filename,
         text=folder.document.text,
         diagnostics=tuple(diagnostics),
         strict=strict,
         fixed=rewritten,
-        project_checked=Path(path).is_dir(),
+        project_checked=Path(path).is_dir() and folder.document.manifest is not None,
+        folder=Path(path).is_dir(),
     )
 
 

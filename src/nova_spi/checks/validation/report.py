@@ -5,7 +5,7 @@ from typing import Any
 
 from nova_spi.manifest.diagnostics import Diagnostic, Severity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,9 @@ class ValidationReport:
         diagnostics: In the order of the source.
         strict: True where warnings fail too.
         fixed: True where ``--fix`` rewrote the file before these findings.
-        project_checked: False where a manifest alone was given, so that files it names were not looked for.
+        project_checked: False where files that the manifest names were not looked for: a manifest alone was given, or
+            it has errors, so that what it names is not known.
+        folder: True where a project was given.
     """
 
     file: str
@@ -27,6 +29,7 @@ class ValidationReport:
     strict: bool = False
     fixed: bool = False
     project_checked: bool = True
+    folder: bool = False
 
     @property
     def ok(self) -> bool:
@@ -72,10 +75,14 @@ class ValidationReport:
         from nova_spi.manifest.showing.rendering import render_text
 
         problems = [item for item in self.diagnostics if item.severity is not Severity.SUGGESTION]
-        parts = [render_text(problems, self.text, self.file, color, summary=False)] if problems else []
+        parts = (
+            [render_text(problems, self.text, self.file, color, summary=False).rstrip("\n") + "\n"] if problems else []
+        )
         if self.fixed:
             parts.append(f"Rewrote {self.file} in its canonical form.")
         parts.append(self.summary())
+        if self.folder and not self.project_checked:
+            parts.append("The files that it names are looked at once the manifest itself has no errors.")
         suggestions = [item for item in self.diagnostics if item.severity is Severity.SUGGESTION]
         if suggestions:
             parts.append("ℹ Suggestions:")  # noqa: RUF001 - the information sign of the documented output

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nova_spi.checks.validation.checking import replace_file
 from nova_spi.checks.validation.report import ValidationReport
-from nova_spi.errors import UsageError
+from nova_spi.errors import ProjectError, UsageError
 from nova_spi.version import __version__
 
 
@@ -28,8 +28,15 @@ def write_report(report: ValidationReport, path: Path) -> None:
             why="The suffix chooses the format.",
             mend=f"--output report.html, or one of {', '.join(formats)}",
         )
-    if path.parent != Path():
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ProjectError(
+            f"The folder {path.parent} for the report could not be made.",
+            why=error.strerror or str(error),
+            mend="--output report.html, in a folder that you may write",
+            code="project.unwritable",
+        ) from error
     replace_file(path, make(report).encode("utf-8"))
 
 

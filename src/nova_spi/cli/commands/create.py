@@ -1,11 +1,14 @@
 """``nova-spi create``: a project from a domain's template."""
 
+import os
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from nova_spi.cli import style
+from nova_spi.cli.choice import Choice
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
 
@@ -19,18 +22,19 @@ EXAMPLES = (
 @click.argument("name")
 @click.option(
     "--domain",
-    type=click.Choice(["text", "image", "video", "audio", "multimodal"]),
+    type=Choice(["text", "image", "video", "audio", "multimodal"]),
     required=True,
     help="What the model works on.",
 )
-@click.option("--template", help="A template's name. [default: the domain's]")
+@click.option("--template", metavar="NAME", help="A template's name.  [default: the domain's]")
 @click.option("--description", help="One sentence that says what the model does.")
-@click.option("--version", default="0.1.0", show_default=True, help="The first version (semver).")
+@click.option("--version", metavar="VERSION", default="0.1.0", show_default=True, help="The first version (semver).")
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path),
+    metavar="FOLDER",
     default=Path(),
-    show_default=".",
+    show_default=True,
     help="The folder that the project's folder is made in.",
 )
 def command(
@@ -58,6 +62,12 @@ def command(
     paint = style.Paint(sys.stdout)
     style.say(f"{paint.green('✓')} Created new SPI project '{name}' in {folder.root}")
     style.say("Next:")
-    style.say(f"  cd {folder.root}")
+    style.say(f"  cd {shlex.quote(_from_here(folder.root))}")
     style.say("  nova-spi validate")
     style.say("  nova-spi test")
+
+
+def _from_here(root: Path) -> str:
+    """The shortest way to a folder: relative where it lies below this one."""
+    relative = os.path.relpath(root)
+    return str(root) if relative.startswith(os.pardir) else relative

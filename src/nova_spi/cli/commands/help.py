@@ -24,7 +24,9 @@ def command(context: click.Context, state: State, name: str | None) -> None:
         return
     found = group.command.get_command(group, name) if isinstance(group.command, click.Group) else None
     if found is None:
-        raise click.UsageError(f"There is no command '{name}'. See: nova-spi --help", context)
+        from nova_spi.cli.main import no_such_command
+
+        raise no_such_command(name, context)
     with click.Context(found, info_name=name, parent=group) as inner:
         style.say(found.get_help(inner))
     _examples([name] if state.verbosity else [])

@@ -19,11 +19,12 @@ EXAMPLES = (
 
 @spi_command("run", short_help="Run a model once.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
-@click.option("--command", "command_name", help="The command. [default: the default command]")
+@click.option("--command", "command_name", metavar="NAME", help="The command.  [default: the default command]")
 @input_options
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     default=Path("outputs"),
     show_default=True,
     help="Receives output.json and the output files.",

@@ -6,6 +6,7 @@ from typing import Literal
 import click
 
 from nova_spi.cli import style
+from nova_spi.cli.choice import Choice
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
 
@@ -21,18 +22,18 @@ EXAMPLES = (
 
 @spi_command("schema", short_help="Print a command's interface as JSON Schema, OpenAPI or a tool definition.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
-@click.option("--command", "command_name", help="The command. [default: the default command]")
+@click.option("--command", "command_name", metavar="NAME", help="The command.  [default: the default command]")
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(["json-schema", "openapi", "tool"]),
+    type=Choice(["json-schema", "openapi", "tool"]),
     default="json-schema",
     show_default=True,
     help="The shape to print.",
 )
 @click.option(
     "--draft",
-    type=click.Choice(["2020-12", "draft-07"]),
+    type=Choice(["2020-12", "draft-07"]),
     default="2020-12",
     show_default=True,
     help="The JSON Schema draft.",

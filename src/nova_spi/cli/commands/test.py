@@ -15,7 +15,7 @@ from nova_spi.cli.state import command as spi_command
 from nova_spi.errors import UsageError
 
 if TYPE_CHECKING:
-    from nova_spi.checks.testing.cases import TestReport
+    from nova_spi.checks.testing.report import CaseResult, TestReport
 
 EXAMPLES = (
     "nova-spi test",
@@ -28,11 +28,14 @@ EXAMPLES = (
 @spi_command("test", short_help="Run the manifest's test cases, or one run with inputs of your own.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case (repeatable).")
-@click.option("--command", "command_name", help="For --input: the command. [default: the default command]")
+@click.option(
+    "--command", "command_name", metavar="NAME", help="For --input: the command.  [default: the default command]"
+)
 @input_options
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     default=Path("test_outputs"),
     show_default=True,
     help="A folder a case: output.json, the output files, log and record.",
@@ -97,18 +100,12 @@ def _show(report: "TestReport", state: State) -> None:
     if state.machine:
         style.print_json(report.to_dict())
         return
-    if state.silent and report.ok:
-        return
     paint = style.Paint(sys.stdout)
     for case in report.cases:
-        mark = paint.green("✓ Passed") if case.status == "passed" else paint.red(f"✗ {case.status.capitalize()}")
-        style.say(f"- {case.name}: {mark} ({case.seconds:.2f} s)")
-        for finding in case.findings:
-            style.say(f"    {finding}")
-        if case.execution is not None and case.execution.error is not None and case.status != "passed":
-            failures.print_error(case.execution.error.to_dict())
-        if case.status != "passed" and case.execution is not None:
-            style.say(paint.dim(f"    evidence: {case.execution.folder}"))
+        if case.status != "passed" or not state.silent:
+            style.say("\n".join(_lines(case, paint)))
+    if state.silent:
+        return
     passed = sum(case.status == "passed" for case in report.cases)
     if not report.cases:
         style.say("ℹ The manifest has no test cases: nothing was tested.")  # noqa: RUF001 - the documented sign
@@ -116,9 +113,22 @@ def _show(report: "TestReport", state: State) -> None:
         style.say(f"{passed} of {len(report.cases)} cases passed")
 
 
+def _lines(case: "CaseResult", paint: style.Paint) -> list[str]:
+    """A case; of one that did not pass what was expected and what came, and where the rest stands."""
+    if case.status == "passed":
+        return [f"- {case.name}: {paint.green('✓ Passed')} ({case.seconds:.2f} s)"]
+    lines = [f"- {case.name}: {paint.red(f'✗ {case.status.capitalize()}')} ({case.seconds:.2f} s)"]
+    lines += [f"    {finding}" for finding in case.findings]
+    if case.execution is not None:
+        if case.execution.error is not None:
+            lines += [f"  {line}" for line in failures.reasons(case.execution.error.to_dict(), paint)]
+        lines.append(paint.dim(f"    evidence: {case.execution.folder}"))
+    return lines
+
+
 def _interact(call: Call, state: State) -> int:
     """A shell in the model's environment with the inputs staged; only on a terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise UsageError(
             "--interactive needs a terminal.",
             why="It opens a shell; here standard input or output is a pipe or a file.",

@@ -29,6 +29,7 @@ _PASSED = re.compile(
 _ELSEWHERE = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REQUIREMENT"})
 """Settings that would put the packages where the model does not find them."""
 _PASSWORD = re.compile(rb"(\w+://)[^/\s@]+@")
+_ORIGIN = re.compile(r" \(from .*")
 _TELLING = re.compile(r"(Collecting|Downloading|Using cached|Building|Preparing|Installing|Cloning) .*")
 
 
@@ -45,7 +46,7 @@ class _Lines(Silent):
         for line in lines:
             text = without_passwords(line).decode("utf-8", "replace").strip()
             if _TELLING.fullmatch(text):
-                self._progress.stage("environment", text[:200])
+                self._progress.stage("environment", _ORIGIN.sub("", text)[:200])
 
 
 def install(environment: Path, version: str, requirements: Path, work_dir: Path, progress: Progress) -> None:
