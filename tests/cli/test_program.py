@@ -204,3 +204,10 @@ def test_v_counts_before_and_after_the_command(tmp_path, capsys):
             run(line, state)
             assert state.verbosity == verbosity, line
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("form", [["--output-format", "json"], ["--output-format=json"]])
+def test_wrong_use_is_json_too_wherever_the_wrong_word_stands(form, capsys):
+    for words in (["run", "--nonsense", *form], ["run", *form, "--nonsense"], ["create", *form], ["valdate", *form]):
+        assert call(*words) == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "usage.invalid", words

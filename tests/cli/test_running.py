@@ -15,7 +15,18 @@ def test_run_shows_outputs_and_leaves_them_in_a_folder(project, call):
 def test_run_gives_one_json_object_with_a_stable_shape(call_json):
     status, told = call_json("run", "--input", "text=hi")
     assert status == 0
-    assert set(told) == {"ok", "id", "command", "outputs", "error", "warnings", "folder", "log", "timings"}
+    assert set(told) == {
+        "schema_version",
+        "ok",
+        "id",
+        "command",
+        "outputs",
+        "error",
+        "warnings",
+        "folder",
+        "log",
+        "timings",
+    }
     assert told["outputs"] == {"shout": "HI!", "count": 0}
     assert told["error"] is None
 

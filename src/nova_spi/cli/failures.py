@@ -68,7 +68,7 @@ def unwritable(error: OSError) -> int:
 
 def _tell(error: dict[str, Any], state: State) -> None:
     if state.machine:
-        style.print_json({"ok": False, "error": error})
+        style.print_json({"schema_version": style.SCHEMA_VERSION, "ok": False, "error": error})
         return
     print_error(error)
 

@@ -115,6 +115,7 @@ def run(arguments: Sequence[str] | None, state: State) -> int:
         style.note(error.format_message())
         return error.exit_code
     except click.ClickException as error:
+        _remember_format(sys.argv[1:] if arguments is None else arguments, state)
         return failures.usage(error, state)
     except (click.Abort, KeyboardInterrupt):
         return failures.interrupted(state)
@@ -129,6 +130,14 @@ def run(arguments: Sequence[str] | None, state: State) -> int:
         return failures.unwritable(error)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours is told in one line too
         return failures.unexpected(error, state)
+
+
+def _remember_format(words: Sequence[str], state: State) -> None:
+    """Click may stop before it reaches ``--output-format``; a program that reads wants JSON all the same."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--output-format" and (value or following) in ("json", "sarif"):
+            state.output_format = value or following
 
 
 if __name__ == "__main__":

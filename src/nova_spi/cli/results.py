@@ -17,6 +17,7 @@ SHOWN_CHARACTERS = 2000
 def to_dict(result: "ExecutionResult") -> dict[str, Any]:
     """The stable JSON shape of one execution."""
     return {
+        "schema_version": style.SCHEMA_VERSION,
         "ok": result.ok,
         "id": result.id,
         "command": result.command,

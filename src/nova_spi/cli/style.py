@@ -10,6 +10,9 @@ import re
 import sys
 from typing import Any, TextIO
 
+SCHEMA_VERSION = "1"
+"""Of the JSON that commands print, as docs/json.md describes it; it changes where a key goes or changes its meaning."""
+
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """Control characters but tab and newline, line separators, and the marks that turn the direction of writing."""

@@ -55,7 +55,8 @@ def command(
     )
     if state.machine:
         files = sorted(found.relative for found in project_files(folder.root))
-        style.print_json({"ok": True, "name": name, "domain": domain, "path": str(folder.root), "files": files})
+        made = {"ok": True, "name": name, "domain": domain, "path": str(folder.root), "files": files}
+        style.print_json({"schema_version": style.SCHEMA_VERSION} | made)
         return
     if state.silent:
         return

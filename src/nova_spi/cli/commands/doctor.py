@@ -24,7 +24,8 @@ def command(state: State) -> int:
     ok = all(finding.state != "problem" for finding in findings)
     if state.machine:
         checks = [finding.to_dict() for finding in findings]
-        style.print_json({"ok": ok, "checks": checks, "settings": describe(settings)})
+        told = {"ok": ok, "checks": checks, "settings": describe(settings)}
+        style.print_json({"schema_version": style.SCHEMA_VERSION} | told)
         return 0 if ok else 1
     paint = style.Paint(sys.stdout)
     signs = {"ok": paint.green("✓"), "missing": paint.yellow("-"), "off": paint.dim("-"), "problem": paint.red("✗")}
@@ -37,6 +38,8 @@ def command(state: State) -> int:
             style.say(f"  {'':<{width}}  mend: {paint.bold(finding.mend)}")
     if not state.silent:
         style.say("\nSettings:")
-        for setting in describe(settings):
-            style.say(f"  {setting['name']:<12} {setting['value'] or '(not set)'}  {paint.dim(setting['from'])}")
+        rows = [(setting["name"], setting["value"] or "(not set)", setting["from"]) for setting in describe(settings)]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for name, value, origin in rows:
+            style.say(f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {paint.dim(origin)}")
     return 0 if ok else 1

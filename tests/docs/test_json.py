@@ -1,0 +1,99 @@
+"""docs/json.md is held against what the commands print: every key, and its type."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from nova_spi.cli.main import run
+from nova_spi.cli.state import State
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "json.md"
+TYPES = {
+    "string": str,
+    "boolean": bool,
+    "object": dict,
+    "array": list,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
+
+
+def tables():
+    """Each table by its section and what its keys belong to: key to its kinds and whether it may be absent."""
+    found, section, table = {}, "", None
+    for line in PAGE.read_text("utf-8").splitlines():
+        if line.startswith("## "):
+            section = line[3:]
+        if header := re.match(r"\| key(?: of `(\w+)`)? \|", line):
+            table = found[section, header[1]] = {}
+        elif row := re.match(r"\| `(\w+)` \| ([\w ,]+) \|", line):
+            kinds = row[2].removesuffix(", optional").split(" or ")
+            table[row[1]] = (tuple(TYPES[kind] for kind in kinds), row[2].endswith(", optional"))
+    return found
+
+
+TABLES = tables()
+
+
+def hold(value, section, of=None):
+    table = TABLES[section, of]
+    assert set(value) - set(table) == set(), "keys that the page does not name"
+    assert {key for key, (_, optional) in table.items() if not optional} - set(value) == set(), "keys that are missing"
+    for key, item in value.items():
+        kinds = tuple(one for kind in table[key][0] for one in (kind if isinstance(kind, tuple) else (kind,)))
+        assert isinstance(item, kinds), key
+        assert bool in kinds or not isinstance(item, bool), key
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch, capsys, shared_cache):
+    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(shared_cache))
+    monkeypatch.chdir(tmp_path)
+
+    def told(*words):
+        status = run([*words, "--output-format", "json"], State())
+        captured = capsys.readouterr()
+        value = json.loads(captured.out)
+        assert value["schema_version"] == "1"
+        assert value["ok"] is (status == 0)
+        return value
+
+    return told
+
+
+def test_every_commands_json_is_as_the_page_says(told, tmp_path):
+    hold(told("create", "fresh", "--domain", "text"), "create")
+    hold(told("validate", "fresh"), "validate")
+    hold(told("run", "fresh", "--input", "prompt=A model"), "run")
+    hold(told("test", "fresh", "--input", "prompt=A model"), "run")
+    report = told("test", "fresh")
+    hold(report, "test")
+    for case in report["cases"]:
+        hold(case, "test", "cases")
+    machine = told("doctor")
+    hold(machine, "doctor")
+    for check in machine["checks"]:
+        hold(check, "doctor", "checks")
+    assert {tuple(sorted(setting)) for setting in machine["settings"]} == {("from", "name", "value")}
+
+
+def test_what_goes_wrong_has_the_shape_that_the_page_names(told, tmp_path):
+    section = "Where a command could not do its work"
+    for words in (["validate", "nowhere"], ["run"], ["create", "x", "--domain", "txt"], ["test", "--nonsense"]):
+        value = told(*words)
+        hold(value, section)
+        hold(value["error"], section, "error")
+    told("create", "fresh", "--domain", "text")
+    failed = told("run", "fresh", "--input", "nonsense=1")
+    hold(failed, "run")
+    hold(failed["error"], section, "error")
+    (tmp_path / "fresh" / "manifest.yml").write_text("model: {name: X, verison: 1}\n")
+    (tmp_path / "fresh" / "manifest.json").write_text("{}")
+    invalid = told("validate", "fresh")
+    hold(invalid, "validate")
+    for item in invalid["diagnostics"]:
+        hold(item, "validate", "diagnostics")
+    assert any("file" in item for item in invalid["diagnostics"])
