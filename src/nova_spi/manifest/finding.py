@@ -60,6 +60,8 @@ def value_span(root: Node | None, path: Path) -> Span | None:
             node = node.get(step)
         elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
             node = node.items[step]
+        elif isinstance(node, Scalar):
+            return node.span  # a value that stands for a whole object, as in gpu: 1
         else:
             return key_span(root, path)
     return node.span if isinstance(node, Scalar | Sequence) or (node and node.flow) else key_span(root, path)
@@ -75,7 +77,9 @@ def _head(node: Node | None) -> Span | None:
 def shown(value: object) -> str:
     """A value in a message: quoted where it is text, never long, and without the password of an address."""
     text = _PASSWORD.sub("//***@", repr(value) if isinstance(value, str) else str(value))
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 4]}...{text[0]}" if isinstance(value, str) else f"{text[: _LONGEST - 3]}..."
 
 
 def start(span: Span) -> Span:

@@ -69,7 +69,9 @@ def _links(folder: Folder) -> Iterator[Diagnostic]:
             mend = "copy what it leads to, declare it as an asset, or name it in .spiignore"
             yield replace(finding("SPI-M411", message, mend=mend), file=relative)
     except ProjectError as error:
-        yield finding("SPI-M413", f"{error.message} {error.why}".strip().removesuffix("."), mend=error.mend)
+        said = [part.removesuffix(".") for part in (error.message, error.why) if part]
+        message = f"the project cannot be looked through: {'; '.join(part[0].lower() + part[1:] for part in said)}"
+        yield finding("SPI-M413", message, mend=error.mend or "make the project readable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,18 @@ SPELLINGS = {
     "SPI-M114": "model:\n  tasks: {on: [a]}\n",
 }
 
+ODD = [
+    "model:\n  license: ''\n  tags: [null]\n  inputs: [Text, foo]\n  is_trainable: maybe\n  authors: [Ada]\n",
+    "inputs:\n  - {name: NONE, type: string, default: [a]}\n  - {name: True, type: enum, enum: []}\n",
+    "inputs:\n  - {name: a, type: file, enum: [a], file_pattern: '{a'}\n  - {name: A, type: file, mount_path: /x}\n",
+    "inputs:\n  - {name: a, type: object, properties: {b: {type: string, required: true}}, default: {}}\n",
+    "execution:\n  entry_point: {}\n  environment: {1A: a, INPUT_A: b, A: null}\n  timeout_seconds: 1e99\n",
+    "execution:\n  resources: {cpu: 500m, memory: 1, gpu: nvidia, disk: []}\n  restart: always\n  network: null\n",
+    "execution:\n  health_check: {interval_seconds: -1}\n  timeout_seconds: .inf\n  entry_point: {command: 'a \"'}\n",
+    "catalog: {scorecard: x, thumbnail: ../x}\nscorecard: y\nX: 1\n",
+]
+"""Manifests with faults that the codes' own examples do not have."""
+
 
 def found(document):
     return {item.code for item in document.diagnostics}
@@ -111,6 +123,33 @@ def test_a_spelling_has_its_code(code, around, check):
     document = check(fragment) if fragment else read(around("").split("\n", 1)[1].encode())
     assert code in found(document)
     assert document.ok, document.errors
+
+
+def spelled_alike(item, text):
+    """The one form of a finding: no full stops, lower case but for words of the document, and always a mend."""
+    first = item.message.split()[0]
+    assert not first[0].isupper() or first.strip(",:;") in text, item.message
+    assert not item.message.endswith((".", "!")), item.message
+    assert item.mend, item.code
+    assert not item.mend[0].isupper(), item.mend
+    assert not item.mend.endswith("."), item.mend
+
+
+def test_every_finding_has_one_form_and_says_what_mends_it(check, around):
+    fragments = [*(bad for bad, _ in EXAMPLES.values()), *(text for text in SPELLINGS.values() if text), *ODD]
+    documents = [*map(check, fragments), *map(read, BYTES.values()), read(b"{,}", filename="manifest.json")]
+    documents.append(read(around("").split("\n", 1)[1].encode()))
+    seen = [(item, document.text) for document in documents for item in document.diagnostics]
+    assert {item.code for item, _ in seen} == {code for code in CODES if not code.startswith("SPI-M4")}
+    for item, text in seen:
+        spelled_alike(item, text)
+
+
+def test_the_page_s_sentences_have_one_form():
+    for code in CODES.values():
+        assert code.title[0].isupper()
+        assert not code.title.endswith(".")
+        assert code.mend.startswith(("nova-spi ", "pip ")) or (code.mend[0].isupper() and code.mend.endswith("."))
 
 
 def test_text_that_is_no_json_has_its_code():

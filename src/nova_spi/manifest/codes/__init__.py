@@ -30,7 +30,8 @@ _HEAD = """\
 # Codes
 
 Every finding of `nova-spi validate` has one of these codes. An **error** fails the validation, a **warning** only with
-`--strict`, a **suggestion** never. This page is written by `python -m nova_spi.manifest.codes`.
+`--strict`, a **suggestion** never. A finding stands at its place in the file, says what is wrong there, and how to mend
+it; here is why it is told at all. This page is written by `python -m nova_spi.manifest.codes`.
 """
 
 
@@ -58,7 +59,8 @@ def _entry(code: Code, bad: str, good: str) -> str:
         if example:
             lines += ["", label, "", "```yaml", example.rstrip("\n"), "```"]
     if code.mend:
-        lines += ["", f"**Mend:** {code.mend}"]
+        is_command = not code.mend.endswith(".")
+        lines += ["", f"**Mend:** {f'`{code.mend}`' if is_command else code.mend}"]
     return "\n".join(lines) + "\n"
 
 

@@ -101,7 +101,8 @@ class Either:
     @property
     def said(self) -> str:
         """In words."""
-        return " or ".join(dict.fromkeys(option.said for option in self.options))
+        words = list(dict.fromkeys(word for option in self.options for word in option.said.split(" or ")))
+        return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 Expectation = Anything | Text | Whole | Real | Truth | Choice | Several | Table | Object | Either

@@ -112,18 +112,22 @@ def _translated(details: ErrorDetails, path: Path, is_key: bool, root: Node) -> 
         words, key = _BOUNDS[kind]
         bound = context.get(key)
         shortened = int(bound) if isinstance(bound, float) and bound.is_integer() else bound
-        return finding("SPI-M206", f"{name} is {words} {shortened}; here stands {shown(value)}", path, span)
+        message = f"{name} is {words} {shortened}; here stands {shown(value)}"
+        return finding("SPI-M206", message, path, span, f"write a number {words} {shortened}")
     if told is not None and (kind.startswith("string_") or kind in ("too_short", "command_text")):
         why = f" ({context['why']})" if kind == "command_text" else ""
         subject = shown(path[-1]) if is_key else f"{name}: {shown(value)}"
         return finding(told.code, f"{subject} is not {told.wanted}{why}", path, span, told.mend)
     if kind in _LENGTHS:
         limit = context.get("min_length", context.get("max_length"))
-        what = "characters" if kind.startswith("string_") else "entries"
-        return finding("SPI-M207", f"{name} has {_LENGTHS[kind]} {limit} {what}", path, span)
+        one, more = ("character", "characters") if kind.startswith("string_") else ("entry", "entries")
+        message = f"{name} has {_LENGTHS[kind]} {limit} {one if limit == 1 else more}; here stand {len(value)}"
+        mend = "add what is missing" if kind.endswith("short") else "shorten it"
+        return finding("SPI-M207", message, path, span, mend)
     if kind in ("finite_number", "float_type"):
-        return finding("SPI-M206", f"{name}: {shown(value)} is beyond the numbers that can be held", path, span)
-    return finding("SPI-M203", f"{name}: {shown(value)} cannot stand here", path, span)
+        message = f"{name}: {shown(value)} is beyond the numbers that can be held"
+        return finding("SPI-M206", message, path, span, "write a smaller number")
+    return finding("SPI-M203", f"{name}: {shown(value)} cannot stand here", path, span, "correct it")
 
 
 def _told_at(path: Path, is_key: bool) -> Told | None:

@@ -95,12 +95,12 @@ class Walk:
             case _:
                 return self._number(node, expected, path)
 
-    def text(self, node: Scalar, path: Path) -> Any:
+    def text(self, node: Scalar, path: Path, said: str = Text.said) -> Any:
         """The scalar as text: what stands there, also where it looks like something else."""
         if not is_plain(node):
             return node.text
         if self.json or node.tag or is_null(node):
-            return self.wrong(node, "a text", path)
+            return self.wrong(node, said, path)
         other = differs_in_yaml_1_1(node.text)
         if other:
             self._bare("SPI-M113", node, other, path)
@@ -121,25 +121,25 @@ class Walk:
         self.edits.append(Edit(Action.SET, path, node.span, Scalar(known, True, node.span)))
         return known == "true"
 
-    def _number(self, node: Scalar, expected: Whole | Real | Choice, path: Path) -> Any:
+    def _number(self, node: Scalar, expected: Whole | Real | Choice, path: Path, said: str = "") -> Any:
         try:
             value = to_number(node)
         except NotFiniteError:
             return self._not_finite(node, path)
         if value is None or (isinstance(expected, Whole) and isinstance(value, float)):
-            return self.wrong(node, expected.said, path)
+            return self.wrong(node, said or expected.said, path)
         return value
 
     def _not_finite(self, node: Scalar, path: Path) -> Any:
         message = f"{place(path)}: {shown(node.text)} is no finite number"
-        return self._report("SPI-M208", message, path, node, "JSON has finite numbers only")
+        return self._report("SPI-M208", message, path, node, "write a finite number, or leave it out")
 
     def _choice(self, node: Scalar, expected: Choice, path: Path) -> Any:
         whole = isinstance(expected.values[0], int)
-        value = self._number(node, expected, path) if whole else self.text(node, path)
+        value = self._number(node, expected, path) if whole else self.text(node, path, expected.said)
         if value is WRONG or value in expected.values:
             return value
-        mend = self._suggestion(value, expected.values) or f"write {expected.said}"
+        mend = self._suggestion(value, expected.values) or _one_of(expected)
         message = f"{place(path)} takes {expected.said}; {shown(value)} is none of them"
         return self._report("SPI-M205", message, path, node, mend)
 
@@ -174,7 +174,7 @@ class Walk:
             read = self._special.get(expected.model)
             return read(self, node, path) if read else self.entries(node, expected.model, path)
         if expected.short and isinstance(node, Scalar):
-            value = self._scalar(node, Whole(), path)
+            value = self._number(node, Whole(), path, expected.said)
             return WRONG if value is WRONG else {expected.short.key: value}
         return self.wrong(node, expected.said, path)
 
@@ -235,13 +235,23 @@ class Walk:
         found, mend = described(node, said)
         if found == "nothing":
             message = f"{place(path)} takes {said}, and nothing stands there"
-            return self._report("SPI-M204", message, path, node, "write a value, or remove the key")
-        return self._report("SPI-M203", f"{place(path)} takes {said}; here stands {found}", path, node, mend)
+            rest = "entry" if path and isinstance(path[-1], int) else "key"
+            return self._report("SPI-M204", message, path, node, f"write a value, or remove the {rest}")
+        message = f"{place(path)} takes {said}; here stands {found}"
+        return self._report("SPI-M203", message, path, node, mend or f"write {said}")
 
     def _report(self, code: str, message: str, path: Path, node: Node, mend: str) -> Any:
         self.wrong_places.add(path)
         self.findings.add(finding(code, message, path, start(node.span), mend))
         return WRONG
+
+
+def _one_of(expected: Choice) -> str:
+    """The mend for a word that is none of those expected."""
+    if len(expected.values) > 1:
+        return "write one of these"
+    word = expected.values[0]
+    return f'write "{word}"' if differs_in_yaml_1_1(str(word)) else f"write {word}"
 
 
 def _option(node: Node, options: tuple[Expectation, ...]) -> Expectation | None:

@@ -102,7 +102,7 @@ ModelName = Annotated[
     Told(
         "SPI-M210",
         "a model name: lower-case letters and digits, joined by single '.', '_' or '-', at most 63 characters",
-        "it becomes the repository's name, as in caption-reader",
+        "write a name like caption-reader; it becomes the repository's",
     ),
 ]
 Version = Annotated[
@@ -111,30 +111,44 @@ Version = Annotated[
     Told(
         "SPI-M211",
         "a version in semver 2.0.0: MAJOR.MINOR.PATCH, with -PRERELEASE where wanted and without +BUILD",
-        "it becomes the tag, as in 1.0.0 or 2.1.0-rc.1",
+        "write a version like 1.0.0 or 2.1.0-rc.1; it becomes the tag",
     ),
 ]
 ParameterName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$"),
-    Told("SPI-M212", "a parameter name: a letter, then letters, digits and '_', at most 63 characters"),
+    Told(
+        "SPI-M212",
+        "a parameter name: a letter, then letters, digits and '_', at most 63 characters",
+        "write a name like max_length",
+    ),
 ]
 CommandName = Annotated[
     str,
     Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=63),
-    Told("SPI-M213", "a command name: a lower-case letter, then lower-case letters, digits, '_' and '-'"),
+    Told(
+        "SPI-M213",
+        "a command name: a lower-case letter, then lower-case letters, digits, '_' and '-'",
+        "write a name like detect-faces",
+    ),
 ]
 VariableName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255),
-    Told("SPI-M214", "a variable's name: a letter or '_', then letters, digits and '_'"),
+    Told("SPI-M214", "a variable's name: a letter or '_', then letters, digits and '_'", "write a name like HF_TOKEN"),
 ]
 Title = Annotated[
     str,
     Field(pattern=r"^[^./\\\s\x00-\x1f][^/\\\x00-\x1f]*$", max_length=128),
-    Told("SPI-M215", "a name that can be a folder's: no '/' or '\\', no leading dot or space, at most 128 characters"),
+    Told(
+        "SPI-M215",
+        "a name that can be a folder's: no '/' or '\\', no leading dot or space, at most 128 characters",
+        "write a name like printed_signs",
+    ),
 ]
-Text = Annotated[str, Field(min_length=1), Told("SPI-M217", "a text with at least one character")]
+Text = Annotated[
+    str, Field(min_length=1), Told("SPI-M217", "a text with at least one character", "write it, or remove the key")
+]
 
 WebAddress = Annotated[
     str,
@@ -173,7 +187,7 @@ AssetAddress = Annotated[
 Email = Annotated[
     str,
     Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254, json_schema_extra={"format": "email"}),
-    Told("SPI-M222", "an e-mail address"),
+    Told("SPI-M222", "an e-mail address", "write NAME@HOST"),
 ]
 
 _SEGMENT = r"(?:\.|(?:[^/\\\x00-\x1f.]|\.[^/\\\x00-\x1f.]|\.\.[^/\\\x00-\x1f])[^/\\\x00-\x1f]*)"

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from nova_spi.manifest.models.fields import Told
+
 _WORD = re.compile(r"[^\s()]+")
 _OWN = re.compile(r"^(?:DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+$")
 # Loading the whole list takes 50 ms; these few, which most manifests name, need no list.
@@ -64,5 +66,7 @@ def _checked(expression: str) -> str:
     return expression
 
 
-License = Annotated[str, Field(min_length=1), AfterValidator(_checked)]
+License = Annotated[
+    str, Field(min_length=1), AfterValidator(_checked), Told("SPI-M217", "a licence", "write it, or remove the key")
+]
 """An SPDX licence expression."""

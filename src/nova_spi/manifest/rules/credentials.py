@@ -42,7 +42,9 @@ def _inside(scope: Scope, value: Any, path: Path, name: str) -> Iterator[Diagnos
             yield from _inside(scope, inner, (*path, index), name)
     elif isinstance(value, str) and looks_like_credential(name, value):
         message = f"the value of {name or 'config'} looks like a credential"
-        mend = f"remove it, and name {name or 'it'} under execution.secrets"
+        mend = "remove it; what stands in a manifest is read by everybody who has it"
+        if path[:2] == ("execution", "environment"):
+            mend = f"remove it, and name {name} under execution.secrets"
         yield scope.at_key("SPI-M342", message, path, mend)
 
 

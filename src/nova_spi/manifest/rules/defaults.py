@@ -6,6 +6,7 @@ from typing import Any
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.scope import Data, Scope, Typed
+from nova_spi.manifest.rules.types import KEYS
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.values import Problem, ValueInvalid, from_json
 
@@ -18,7 +19,7 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
     for typed in scope.types:
         if typed.side == "inputs" and "default" in typed.data:
             yield from _default(scope, typed)
-        if "enum" in typed.data:
+        if "enum" in typed.data and typed.kind in KEYS["enum"]:
             yield from _enum(scope, typed)
 
 
@@ -30,7 +31,9 @@ def _default(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:
     if typed.kind == "file" or not typed.kind:
         return
     for problem in problems_of(typed.data, typed.data["default"]):
-        yield scope.at_value("SPI-M307", f"the default {said(problem)}", (*place, *_inside(problem)), "correct it")
+        inside = _inside(problem)
+        subject = f"{inside[0]} of the default" if inside else "the default"
+        yield scope.at_value("SPI-M307", f"{subject} {said(problem)}", (*place, *inside), "correct it")
 
 
 def _enum(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Path
-from nova_spi.manifest.rules.scope import Data, Scope, entries
+from nova_spi.manifest.rules.scope import Scope, entries
 
 _ENTRIES = ("command", "module", "callable")
 _HEALTH = ("command", "callable")
@@ -15,35 +15,35 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
     """Every rule of ``execution`` and of the assets that it fetches."""
     execution = scope.section("execution")
     if isinstance(execution.get("entry_point"), dict):
-        yield from _exactly_one(scope, "SPI-M340", execution["entry_point"], _ENTRIES, ("execution", "entry_point"))
+        yield from _exactly_one(scope, "SPI-M340", _ENTRIES, ("execution", "entry_point"))
     for name, command in scope.section("commands").items():
         if isinstance(command.get("entry_point"), dict):
             place = ("commands", name, "entry_point")
-            yield from _exactly_one(scope, "SPI-M340", command["entry_point"], _ENTRIES, place)
+            yield from _exactly_one(scope, "SPI-M340", _ENTRIES, place)
     if isinstance(execution.get("health_check"), dict):
-        yield from _exactly_one(scope, "SPI-M344", execution["health_check"], _HEALTH, ("execution", "health_check"))
+        yield from _exactly_one(scope, "SPI-M344", _HEALTH, ("execution", "health_check"))
     yield from _reserved(scope)
     yield from _credentials(scope)
     image = execution.get("base_image")
     if image and "@sha256:" not in image:
-        message = f"{image} has no digest; its tag can point to another image tomorrow"
+        message = f"the base image {image} has no digest; its tag can point to another image tomorrow"
         yield scope.at_value("SPI-M345", message, ("execution", "base_image"), "add @sha256:DIGEST")
 
 
-def _exactly_one(scope: Scope, code: str, holder: Data, names: tuple[str, ...], path: Path) -> Iterator[Diagnostic]:
+def _exactly_one(scope: Scope, code: str, names: tuple[str, ...], path: Path) -> Iterator[Diagnostic]:
     node = scope.keys_at(path)
     present = [name for name in names if name in node]
     if len(present) != 1:
-        found = " and ".join(present) if present else "none"
         *most, last = names
-        message = f"exactly one of {', '.join(most)} and {last} says where it begins; here stands {found}"
-        yield scope.at_key(code, message, path, "keep one of them" if holder or present else "add one of them")
+        found = f"here stand {' and '.join(present)}" if present else "none stands here"
+        message = f"{path[-1]} takes exactly one of {', '.join(most)} and {last}; {found}"
+        yield scope.at_key(code, message, path, "keep one of them" if present else "add one of them")
 
 
 def _reserved(scope: Scope) -> Iterator[Diagnostic]:
     for name in scope.section("execution", "environment"):
         if name.upper().startswith(_RESERVED):
-            message = f"{name} is reserved: the engine sets INPUT_* and SPI_* itself"
+            message = f"the variable {name} is reserved: the engine sets INPUT_* and SPI_* itself"
             yield scope.at_key("SPI-M341", message, ("execution", "environment", name), "rename it")
 
 

@@ -28,7 +28,8 @@ def _pattern(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:
     problem = pattern_problem(pattern, typed.side == "outputs")
     if problem:
         message = f"the file pattern is not allowed: {problem}"
-        yield scope.at_value("SPI-M318", message, (*typed.path, "file_pattern"))
+        mend = "write a pattern like *.{png,jpg}" if typed.side == "inputs" else "write a pattern like page_*.png"
+        yield scope.at_value("SPI-M318", message, (*typed.path, "file_pattern"), mend)
     elif typed.side == "outputs" and "index_padding" in typed.data and "*" not in pattern:
         message = "index_padding pads the counter, and file_pattern has no '*' for it"
         yield scope.at_key("SPI-M320", message, (*typed.path, "index_padding"), "write a '*' into file_pattern")
@@ -62,7 +63,7 @@ def _overlaps(scope: Scope, interface: Interface) -> Iterator[Diagnostic]:
 
 
 def _same_files(scope: Scope, one: Data, other: Data, path: Path) -> Diagnostic:
-    message = f"{other.get('name', 'this')} could match the same file as {one.get('name', 'another')}"
+    message = f"the file of {other.get('name', 'this')} could be the same as that of {one.get('name', 'another')}"
     key = next((key for key in ("file_pattern", "mount_path") if key in other), "name")
     return scope.at_value(
         "SPI-M319", message, (*path, key), "give it a mount_path of its own, or a narrower file_pattern"

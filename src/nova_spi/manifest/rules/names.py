@@ -24,12 +24,12 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
         for side in ("inputs", "outputs"):
             named = [((*path, "name"), parameter.get("name")) for path, parameter in interface.parameters(side)]
             yield from _twice(scope, "SPI-M300", side.removesuffix("s"), named)
-            yield from _words(scope, named if side == "inputs" else [])
+            yield from _words(scope, named if side == "inputs" else [], "{}_")
     for what, place in _LISTS:
         listed = scope.section(*place[:-1]).get(place[-1])
         named = [((*place, index, "name"), entry.get("name")) for index, entry in entries(listed)]
         yield from _twice(scope, "SPI-M301", what, named)
-    yield from _words(scope, [(("model", "name"), scope.section("model").get("name"))])
+    yield from _words(scope, [(("model", "name"), scope.section("model").get("name"))], "{}-model")
 
 
 def _twice(scope: Scope, code: str, what: str, named: Iterable[tuple[Path, Any]]) -> Iterator[Diagnostic]:
@@ -45,8 +45,9 @@ def _twice(scope: Scope, code: str, what: str, named: Iterable[tuple[Path, Any]]
         yield scope.at_value(code, f"the {what} {shown(name)} is there already{other}", path, "give it another name")
 
 
-def _words(scope: Scope, named: Iterable[tuple[Path, Any]]) -> Iterator[Diagnostic]:
+def _words(scope: Scope, named: Iterable[tuple[Path, Any]], other: str) -> Iterator[Diagnostic]:
+    """Names that Python reads as words; ``other`` makes one that it does not."""
     for path, name in named:
         if name is not None and keyword.iskeyword(name):
-            message = f"{name} is a word of Python, and cannot be a name there"
-            yield scope.at_value("SPI-M302", message, path, f"take another name, as in {name}_")
+            message = f"{shown(name)} is a word of Python, and cannot be a name there"
+            yield scope.at_value("SPI-M302", message, path, f"take another name, as in {other.format(name)}")

@@ -69,7 +69,7 @@ def _listed(words: tuple[str, ...]) -> str:
 def _enum(scope: Scope, typed: Typed) -> Iterator[Diagnostic]:
     values = typed.data.get("enum")
     if values is None:
-        if typed.kind == "enum" and "enum" not in typed.data:
+        if typed.kind == "enum" and "enum" not in scope.keys_at(typed.path):
             yield scope.at_value("SPI-M304", "enum without values", (*typed.path, "type"), "add enum: [...]")
         return
     seen = set()

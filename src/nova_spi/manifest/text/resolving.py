@@ -56,7 +56,7 @@ def described(node: Node, wanted: str) -> tuple[str, str]:
     if not isinstance(node, Scalar):
         return ("a map" if isinstance(node, Mapping) else "a list"), ""
     if not is_plain(node):
-        number = wanted.endswith("number") and isinstance(resolve_core(node.text), int | float)
+        number = "number" in wanted and isinstance(resolve_core(node.text), int | float)
         truth = wanted == "true or false" and isinstance(resolve_core(node.text), bool)
         return f"the text {shown(node.text)}", "leave out the quotation marks" if number or truth else ""
     value = resolve_core(node.text)
