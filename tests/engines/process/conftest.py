@@ -1,5 +1,6 @@
 """Real programs, run for real; after every test nothing of them may be running."""
 
+import gc
 import os
 import sys
 import threading
@@ -73,10 +74,13 @@ class Lab:
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
+    gc.collect()  # an engine holds the locks of the environments that it has given out
     made = Lab(tmp_path)
     before = open_descriptors()
     yield made
     assert wait_until(lambda: not made.left(), 1.0), f"still running: {made.left()}"
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+    made.engine = None
+    gc.collect()
     assert open_descriptors() == before

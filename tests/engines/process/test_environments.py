@@ -1,11 +1,14 @@
 """Real environments, installed by the real pip from wheels made here, without any network."""
 
 import base64
+import gc
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 
 from nova_spi.engines.port import Recipe
 from nova_spi.engines.process import environments, installing
+from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.errors import EnvironmentFailed
 from nova_spi.progress import Silent
 
@@ -202,7 +206,7 @@ def test_a_cache_that_cannot_be_made_says_what_to_do(tmp_path, project):
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFailed) as failure:
         environments.Environments(tmp_path / "file").provide(Recipe(project), Silent())
-    assert "cache_dir" in failure.value.mend
+    assert "NOVA_SPI_CACHE_DIR" in failure.value.mend
 
 
 def test_a_requirements_file_that_is_not_there_is_environment_failed(lab, project):
@@ -212,6 +216,7 @@ def test_a_requirements_file_that_is_not_there_is_environment_failed(lab, projec
 
 PROVIDE = """
 import sys
+import threading
 from pathlib import Path
 from nova_spi.engines.port import Recipe
 from nova_spi.engines.process.engine import ProcessEngine
@@ -273,8 +278,44 @@ def test_prune_keeps_what_was_used_last_and_what_may_be_in_use(lab, project, nee
     with environments.locked(cache / "envs" / ("b" * 64 + ".lock"), Silent()):
         assert environments.prune(cache, keep=0) == []
     assert environments.prune(cache, keep=0) == ["sha256:" + "b" * 64]
+    assert environments.prune(cache, keep=0, idle_seconds=0) == []  # the engine that gave it out still lives
     assert plain.python.exists()
+    lab.engine = None
+    gc.collect()
     assert environments.prune(cache, keep=0, idle_seconds=0) == [plain.digest]
     assert not plain.python.exists()
     assert (cache / "envs" / "not-ours").exists()
     assert environments.prune(tmp_path / "nowhere") == []
+
+
+def test_who_makes_an_environment_removes_those_that_nobody_used_for_long(project, tmp_path):
+    cache = tmp_path / "cache"
+    folders = [cache / "envs" / f"{number:064x}" for number in range(12)]
+    for days, folder in enumerate(folders, 1):
+        folder.mkdir(parents=True)
+        (folder / ".complete").write_text("{}")
+        os.utime(folder / ".complete", (time.time() - days * 86400,) * 2)
+    in_use = environments.share(folders[-1].with_suffix(".used"))
+    made = ProcessEngine(cache).provide(Recipe(project), Silent())
+    left = {path for path in (cache / "envs").iterdir() if path.is_dir()}
+    assert left == {made.python.parent.parent, *folders[: environments.KEEP - 1], folders[-1]}
+    os.close(in_use)
+    ProcessEngine(cache).provide(Recipe(project), Silent())
+    assert folders[-1].exists(), "finding one that is there removes nothing: it must be quick"
+
+
+def test_one_that_is_being_removed_is_waited_for(project, tmp_path):
+    cache = tmp_path / "cache"
+    digest = ProcessEngine(cache).provide(Recipe(project), Silent()).digest.removeprefix("sha256:")
+    gc.collect()
+    found = []
+    with environments.locked(cache / "envs" / f"{digest}.used", Silent()):
+        thread = threading.Thread(target=lambda: found.append(ProcessEngine(cache).provide(Recipe(project), Silent())))
+        thread.start()
+        time.sleep(0.2)
+        assert not found
+        shutil.rmtree(cache / "envs" / digest)
+        (cache / "envs" / f"{digest}.used").unlink()
+    thread.join(30)
+    assert not found[0].cached
+    assert found[0].python.exists()

@@ -2,10 +2,12 @@
 
     CACHE/envs/DIGEST/           the environment; ``.complete`` is written last and touched at each use
     CACHE/envs/DIGEST.lock       held while it is made, so that two processes make it once
+    CACHE/envs/DIGEST.used       held, shared, by every process that uses it
     CACHE/envs/interpreters.json what the Pythons of this machine said of themselves
 
 The digest covers the Python's version and build and the requirements' contents, not where the project lies. An
-environment without ``.complete`` was broken off and is made anew. Without requirements there is no pip in it.
+environment without ``.complete`` was broken off and is made anew. Without requirements there is no pip in it. Who makes
+a new one removes those that nobody uses and that were used longest ago.
 """
 
 import hashlib
@@ -14,13 +16,15 @@ import os
 import shutil
 import sys
 import time
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from nova_spi.engines.port import Environment, Job, Limits, Recipe
 from nova_spi.engines.process import requirements
 from nova_spi.engines.process.installing import install
 from nova_spi.engines.process.interpreters import Interpreter, find
-from nova_spi.engines.process.locking import locked
+from nova_spi.engines.process.locking import locked, share
 from nova_spi.engines.process.running import run
 from nova_spi.errors import EnvironmentFailed
 from nova_spi.progress import Progress, Silent
@@ -45,7 +49,9 @@ class Environments:
         Args:
             cache_dir: The cache's root; ``envs`` is made below it.
         """
+        self._cache_dir = cache_dir
         self._root = cache_dir.absolute() / "envs"
+        self._held: set[str] = set()
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
         """Finds or makes the environment of a recipe.
@@ -58,15 +64,18 @@ class Environments:
         snapshot = None if recipe.requirements is None else requirements.read(recipe.project, recipe.requirements)
         digest = _digest(interpreter, snapshot)
         folder = self._root / digest
+        self._use(folder)
         cached = _ready(folder)
         if not cached:
             try:
                 cached = _make_once(folder, interpreter, snapshot, progress)
             except OSError as error:
-                mend = "Free some disk space, or set cache_dir to a folder that you can write."
+                mend = "Free some disk space, or set NOVA_SPI_CACHE_DIR to a folder that you can write."
                 raise EnvironmentFailed(
                     "The model's environment could not be made.", why=str(error), mend=mend
                 ) from error
+            with suppress(OSError):  # what cannot be tidied up is no reason to fail
+                prune(self._cache_dir)
         return Environment(
             python=folder / "bin" / "python",
             version=interpreter.version,
@@ -75,14 +84,24 @@ class Environments:
             cached=cached,
         )
 
+    def _use(self, folder: Path) -> None:
+        """From now on, as long as this object lives, nobody removes the environment."""
+        if folder.name in self._held:
+            return
+        with suppress(OSError):  # a cache that we may read and not write: nobody of us prunes it either
+            folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = share(folder.with_suffix(".used"))
+            weakref.finalize(self, os.close, descriptor)
+            self._held.add(folder.name)
+
 
 def prune(cache_dir: Path, keep: int = KEEP, idle_seconds: float = IDLE_SECONDS) -> list[str]:
-    """Deletes environments that were not used for long.
+    """Deletes environments that were not used for long; never one that somebody uses or makes.
 
     Args:
         cache_dir: The cache's root.
         keep: How many stay, those used last.
-        idle_seconds: None is deleted that was used in this time: a run may still need it.
+        idle_seconds: None is deleted whose last use began in this time.
 
     Returns:
         The digests that were deleted.
@@ -94,11 +113,12 @@ def prune(cache_dir: Path, keep: int = KEEP, idle_seconds: float = IDLE_SECONDS)
     for last_use, folder in used[keep:]:
         if last_use > time.time() - idle_seconds:
             continue
-        lock = folder.with_suffix(".lock")
-        with locked(lock, Silent(), wait=False) as held:
-            if held:
+        lock, use = folder.with_suffix(".lock"), folder.with_suffix(".used")
+        with locked(lock, Silent(), wait=False) as not_made, locked(use, Silent(), wait=False) as not_used:
+            if not_made and not_used:
                 _remove(folder)
                 lock.unlink(missing_ok=True)
+                use.unlink(missing_ok=True)
                 deleted.append(f"sha256:{folder.name}")
     return deleted
 

@@ -37,11 +37,18 @@ def locked(path: Path, progress: Progress, *, wait: bool = True) -> Iterator[boo
             os.close(descriptor)
 
 
-def _try(path: Path) -> int | None:
+def share(path: Path) -> int:
+    """A descriptor that holds the lock together with others, against everybody who wants it alone. Waits for those."""
+    while (descriptor := _try(path, fcntl.LOCK_SH)) is None:
+        time.sleep(LOOK_SECONDS)
+    return descriptor
+
+
+def _try(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
     """A descriptor that holds the lock; None where another has it, or has deleted the file meanwhile."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_ino == path.stat().st_ino:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
