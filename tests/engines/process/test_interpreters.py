@@ -139,3 +139,13 @@ def test_the_home_without_pyenv_is_no_error(alone, monkeypatch):
     monkeypatch.delenv("PYENV_ROOT")
     assert interpreters.available(alone / "memory.json") == [OURS]
     assert os.environ["HOME"]
+
+
+def test_a_pyenv_of_another_user_is_no_error(monkeypatch, open_folder_without_rights):
+    folder, without_rights = open_folder_without_rights
+    fake(folder / "pyenv/versions/3.77.1/bin", "3.77.1", "python")
+    (folder / "pyenv").chmod(0)
+    monkeypatch.setenv("PYENV_ROOT", str(folder / "pyenv"))
+    with without_rights(), pytest.raises(EngineUnavailable, match=r"3\.77"):
+        interpreters.find("3.77", folder / "memory.json")
+    (folder / "pyenv").chmod(0o700)

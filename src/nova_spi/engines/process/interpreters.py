@@ -114,7 +114,8 @@ def _order(version: str) -> list[int]:
 
 def _candidates(wanted: str) -> Iterator[Path]:
     minor = ".".join(wanted.split(".")[:2])
-    roots = [Path(root) for root in dict.fromkeys([os.environ.get("PYENV_ROOT"), str(Path.home() / ".pyenv")]) if root]
+    home = os.path.expanduser("~/.pyenv")  # noqa: PTH111 - a Path's raises for a user without a home
+    roots = [Path(root) for root in dict.fromkeys([os.environ.get("PYENV_ROOT"), home]) if root]
     # pyenv's shims answer for another folder's choice, and slowly; its versions are looked at themselves
     shims = {str(root / "shims") for root in roots}
     folders = [folder for folder in os.get_exec_path() if folder.rstrip("/") not in shims]
@@ -122,9 +123,17 @@ def _candidates(wanted: str) -> Iterator[Path]:
     if named is not None:
         yield Path(named)
     for root in roots:
-        versions = [folder for folder in root.glob(f"versions/{minor}.*") if _WANTED.fullmatch(folder.name)]
-        for version in sorted(versions, key=lambda folder: _order(folder.name), reverse=True):
-            yield version / "bin" / "python"
+        for version in sorted(_installed(root, minor), key=_order, reverse=True):
+            yield root / "versions" / version / "bin" / "python"
+
+
+def _installed(root: Path, minor: str) -> list[str]:
+    """The versions below one of pyenv's roots, which may be missing, or another user's."""
+    try:
+        names = os.listdir(root / "versions")  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return []
+    return [name for name in names if name.startswith(f"{minor}.") and _WANTED.fullmatch(name)]
 
 
 class _Answers:
