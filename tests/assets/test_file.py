@@ -117,3 +117,13 @@ def test_a_link_out_of_a_folder_is_refused(fetching, folder, tmp_path):
     with pytest.raises(AssetUnavailable, match="no regular file of the folder"):
         fetching("file:tok/")
     assert not list(fetching.cache_dir.glob("assets/sha256/*"))
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_its_mend(fetching, tmp_path):
+    (tmp_path / "w.bin").write_bytes(b"weights")
+    (tmp_path / "no-folder").write_text("")
+    fetching.cache_dir = tmp_path / "no-folder"
+    with pytest.raises(AssetUnavailable) as failure:
+        fetching(f"file://{tmp_path}/w.bin")
+    assert "no-folder" in failure.value.message
+    assert "NOVA_SPI_CACHE_DIR" in failure.value.mend

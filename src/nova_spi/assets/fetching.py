@@ -92,9 +92,14 @@ def fetch(
         AssetUnavailable: It cannot be had, or is not what the manifest says.
         RunCancelled: ``cancel`` was set.
     """
-    return _Fetching(asset, root, Cache(cache_dir / "assets"), progress, cancel).fetch(
-        secrets, transport or Transport()
-    )
+    fetching = _Fetching(asset, root, Cache(cache_dir / "assets"), progress, cancel)
+    try:
+        return fetching.fetch(secrets, transport or Transport())
+    except OSError as error:  # of the cache: what a source refuses is told by its adapter
+        raise AssetUnavailable(
+            f"Asset {asset.name!r} cannot be kept: {error.strerror or error}: {error.filename or cache_dir}",
+            mend="Free some disk space, or set NOVA_SPI_CACHE_DIR to a folder that you can write.",
+        ) from error
 
 
 class _Fetching:
