@@ -1,5 +1,6 @@
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,17 @@ def test_a_damaged_record_means_to_lay_it_out_again(laid, tmp_path, content):
 def test_a_python_that_cannot_compile_it_only_starts_more_slowly(laid):
     broken = Environment(Path("/bin/false"), "3.11", "sha256:0")
     assert (laid("a", broken) / "runtime.py").is_file()
+
+
+def test_runs_at_once_lay_it_out_once(laid, tmp_path):
+    with ThreadPoolExecutor(6) as pool:
+        places = {place.resolve() for place in pool.map(laid, "abcdef")}
+    assert len(places) == 1
+    assert len([path for path in (tmp_path / "cache" / "runtime").iterdir() if path.is_dir()]) == 1
+
+
+def test_where_the_cache_cannot_be_written_each_run_has_a_copy(laid, tmp_path):
+    (tmp_path / "cache").write_text("no folder")
+    place = laid("a")
+    assert not place.is_symlink()
+    assert (place / "runtime.py").is_file()

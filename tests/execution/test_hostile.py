@@ -84,7 +84,7 @@ def test_one_that_ends_well_and_gives_nothing(program):
 
 
 def test_one_that_prints_forever_is_capped_and_ended(program):
-    result = failed(program("while True: print('x' * 1_000_000)"), "run.timeout", timeout=1.0)
+    result = failed(program("while True: print('x' * 1_000_000)"), "run.timeout", timeout=3.0)
     assert result.log.stat().st_size < 11 * 1024 * 1024
     assert result.record["log"]["truncated"]
 
@@ -390,6 +390,46 @@ def test_secrets_reach_the_model_and_no_file(program, ending, keep):
             if path.is_file() and not path.is_symlink():
                 assert value.encode() not in path.read_bytes(), path
     assert not list(result.folder.rglob("secrets/*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("print('\\n'.join(map(str, range(50))), '\\n'); raise ValueError('odd number')", "worker.crashed"),
+        ("import sys, time; print('odd number', flush=True); time.sleep(60)", "run.timeout"),
+        ("print('odd number')", "output.missing"),
+    ],
+)
+def test_one_that_says_nothing_is_shown_by_the_end_of_its_log(program, source, code):
+    result = failed(program(source), code, timeout=20.0 if "sleep" not in source else 1.5)
+    lines = result.error.details["lines"]
+    assert "odd number" in lines[-1]
+    assert len(lines) <= 10
+    assert result.record["error"]["details"]["lines"] == lines
+
+
+def test_the_end_of_the_log_shows_no_secret(program):
+    made = program("import os; raise SystemExit(open(os.environ['SPI_SECRETS_DIR'] + '/TOKEN').read())", SECRETS)
+    result = made(inputs={}, secrets={"TOKEN": "tok-3f9a77c0de"})
+    assert result.error.details["lines"] == ["[secret TOKEN]"]
+
+
+MANIFEST = """
+inputs:
+  - {name: prompt, type: string, required: true, description: What to say}
+outputs:
+  - {name: said, type: string, required: true, description: The same again}
+"""
+
+
+@pytest.mark.parametrize("entry", ["", "execution: {entry_point: {callable: 'run:predict'}}\n"])
+def test_one_that_looks_where_only_a_container_has_its_folder_is_told(program, entry):
+    body = "open('/app/model/weights.bin')"
+    source = f"def predict(prompt):\n    {body}\n" if entry else body
+    made = program(source, MANIFEST + entry)
+    assert "SPI_WORK_DIR" in made(inputs={"prompt": "x"}).error.why
+    made.write("run.py", source.replace("/app/", "data/app/"))
+    assert "SPI_WORK_DIR" not in made(inputs={"prompt": "x"}).error.why
 
 
 def test_an_environment_that_cannot_be_made_is_an_error_with_its_record(program):

@@ -224,6 +224,28 @@ def test_runs_of_one_project_at_once_do_not_accuse_each_other(program, folders):
     assert [result.error for result in found] == [None] * 3
 
 
+def test_paths_of_the_container_in_the_manifest_mean_the_run_s_own_folder(program):
+    made = program(
+        """
+        import json, os
+        found = [os.environ[name] for name in ("WEIGHTS", "LISTED", "OTHER")]
+        json.dump({"said": repr(found).replace(os.environ["SPI_WORK_DIR"], "<work>")}, open("outputs/output.json", "w"))
+        """,
+        ECHO_WITH
+        + "execution: {environment: {WEIGHTS: /app/w.bin, LISTED: '/lib:/app:/app/x', OTHER: '/apps/x /app/y'}}\n",
+    )
+    said = made(inputs={"prompt": "x"}).raise_for_error().outputs["said"]
+    assert said == "['<work>/w.bin', '/lib:<work>:<work>/x', '/apps/x /app/y']"
+
+
+@pytest.mark.parametrize("name", ["a:b", "new\nline", "ü x", "'\"$(x)\\"])
+def test_a_project_may_stand_anywhere(model, name):
+    entry = "execution: {entry_point: {callable: 'code_of:echo'}}\n"
+    made = model(ECHO_WITH + entry, code_of="def echo(prompt): return prompt")
+    made.root = made.root.rename(made.root.with_name(name))
+    assert made(inputs={"prompt": "x"}).raise_for_error().outputs == {"said": "x"}
+
+
 def test_config_environment_and_volumes_of_the_manifest(program):
     made = program(
         """

@@ -56,3 +56,8 @@ def test_private_folders_are_made(tmp_path):
     for path in found.values():
         assert Path(path).stat().st_mode & 0o777 == 0o700
     assert list(Path(found["TMPDIR"]).iterdir()) == []
+
+
+def test_a_work_folder_with_the_separator_of_lists_in_its_name_is_found_from_inside():
+    found = joined({}, {"PYTHONPATH": "lib"}, {}, Path("/a:b/work"))
+    assert found["PYTHONPATH"] == ".:spi:lib"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import nova_spi_runtime
 from nova_spi.engines.port import Environment
+from nova_spi.execution.places import held
 from nova_spi.execution.records import replace_bytes
 from nova_spi.execution.staging import Stage
 
@@ -47,7 +48,11 @@ def lay_manifest(stage: Stage, manifest: "Manifest", interface: "Interface", sou
 def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None:
     """``spi/utils.py``, and ``spi/nova_spi_runtime`` as a link."""
     stage.text("spi/utils.py", dict(_sources())[UTILS])
-    stage.link(_laid_out(environment, cache_dir), f"spi/{NAME}")
+    try:
+        stage.link(_laid_out(environment, cache_dir), f"spi/{NAME}")
+    except OSError:  # a cache that cannot be written costs time, no more
+        for relative, content in _sources():
+            stage.text(f"spi/{NAME}/{relative}", content)
 
 
 def _laid_out(environment: Environment, cache_dir: Path) -> Path:
@@ -55,14 +60,24 @@ def _laid_out(environment: Environment, cache_dir: Path) -> Path:
     digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()[:32]
     base = cache_dir / "runtime"
     record = base / f"{digest}.json"
+    if place := _known(record):
+        return place
+    base.mkdir(parents=True, exist_ok=True)
+    with held(base / f"{digest}.lock"):
+        return _known(record) or _lay_out(environment, base, digest, record)
+
+
+def _known(record: Path) -> Path | None:
+    """Where it stands; None where it is not there yet, or damaged."""
     try:
         known = json.loads(record.read_bytes())
-        place = base / Path(known["folder"]).name / NAME
-        if known["status"] and known["status"] == _status(place):
-            return place
+        place = record.parent / Path(known["folder"]).name / NAME
+        return place if known["status"] and known["status"] == _status(place) else None
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there yet, or damaged: both mean to lay it out
-    base.mkdir(parents=True, exist_ok=True)
+        return None
+
+
+def _lay_out(environment: Environment, base: Path, digest: str, record: Path) -> Path:
     # A folder of a new name each time: a run that is going on may still use the one of before.
     place = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=base)) / NAME
     place.parent.chmod(0o755)

@@ -1,10 +1,20 @@
 """The end of an execution: outputs delivered, log and record without secrets, working folders gone."""
 
+import re
 from contextlib import suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
-from nova_spi.errors import ExecutionError, RunCancelled
+from nova_spi.errors import (
+    ExecutionError,
+    OutputMissing,
+    RunCancelled,
+    RunTimeout,
+    WorkerCrashed,
+    WorkerOutOfDisk,
+    WorkerOutOfMemory,
+)
 from nova_spi.execution.collect import Collected
 from nova_spi.execution.deliver import deliver
 from nova_spi.execution.places import RunFolder, held, runs_folder
@@ -12,6 +22,11 @@ from nova_spi.execution.records import ExecutionResult, bounded, now, replace_by
 from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.request import Request
 from nova_spi.execution.secrets import Scrubber
+
+LAST_LINES, LAST_WIDTH, LAST_BYTES = 10, 500, 64 * 1024
+
+SPEAKS_BY_ITS_LOG = (WorkerCrashed, WorkerOutOfMemory, WorkerOutOfDisk, RunTimeout, OutputMissing)
+"""Errors that say what happened to a program and not why; the end of its log often does."""
 
 
 class Closing:
@@ -43,7 +58,7 @@ class Closing:
         with held(runs_folder(self._request.folder.root) / ".delivering"):
             if error is None and self._request.output is not None:
                 error = self._deliver(self._request.output, record)
-            error = self._cleaned(error)
+            error = self._cleaned(error, ran=record["exit"] is not None)
             record = self._scrubber.clean(record | self._last(error, record["log"] or {}))
             self._write(record)
         return ExecutionResult(
@@ -92,15 +107,25 @@ class Closing:
                 self._collected.values[parameter.name] = [folder / relative for relative in paths]
         return None
 
-    def _cleaned(self, error: ExecutionError | None) -> ExecutionError | None:
-        """The same error without a secret's value in it, and with the place of its log."""
+    def _cleaned(self, error: ExecutionError | None, *, ran: bool) -> ExecutionError | None:
+        """The same error without a secret's value in it, with its log's place and, where it tells most, its end."""
         if error is None:
             return None
         clean = self._scrubber.clean
         details = clean(error.details) | {"log": str(self._run.log)}
-        return type(error)(
-            clean(error.message), why=clean(error.why), mend=clean(error.mend), code=error.error_code, **details
-        )
+        why = clean(error.why)
+        if ran and isinstance(error, SPEAKS_BY_ITS_LOG) and (lines := last_lines(self._run.log)):
+            details["lines"] = lines
+        if ran and (hint := self._elsewhere("\n".join([error.message, *details.get("lines", [])]))):
+            why = f"{why} {hint}".strip()
+        return type(error)(clean(error.message), why=why, mend=clean(error.mend), code=error.error_code, **details)
+
+    def _elsewhere(self, told: str) -> str:
+        """A word for a program that looked below base_work_dir, where nothing of it stands without a container."""
+        base = self._request.execution.base_work_dir.rstrip("/")
+        if not base or not re.search(rf"(?<![\w./-]){re.escape(base)}/", told) or Path(base).exists():
+            return ""
+        return f"There is no {base} without a container: use relative paths, or the folder that SPI_WORK_DIR names."
 
     def _last(self, error: ExecutionError | None, log: dict[str, Any]) -> dict[str, Any]:
         """What only the end knows."""
@@ -122,3 +147,14 @@ class Closing:
             message = f"run.json cannot be written: {failed.strerror}."
             self._warnings.append(message)
             self._request.progress.warn(message)
+
+
+def last_lines(log: Path) -> list[str]:
+    """The end of a log: the last lines that are not empty, cut where they are long."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, SEEK_END) - LAST_BYTES))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [line[:LAST_WIDTH] for line in lines if line.strip()][-LAST_LINES:]

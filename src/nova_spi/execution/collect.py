@@ -1,5 +1,6 @@
 """What came out of a run: read, checked against the interface, moved to where it stays."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,5 +162,6 @@ def _short(text: str) -> str:
 
 def keep_raw(work_outputs: Path, outputs: Path) -> None:
     """Keeps what a model wrote that did not pass, beside what did, as ``raw/``: evidence for its author."""
-    if work_outputs.is_dir() and not work_outputs.is_symlink():
-        work_outputs.rename(outputs / "raw")
+    with suppress(OSError):  # a model may have taken every right to its folder from us; then there is none
+        if work_outputs.is_dir() and not work_outputs.is_symlink():
+            work_outputs.rename(outputs / "raw")

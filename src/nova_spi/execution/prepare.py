@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -211,7 +212,9 @@ def make_job(
         | private_variables(run.scratch)
         | _spi_variables(request, run, secrets, limits)
     )
-    variables = joined(environment.variables, request.execution.environment or {}, ours, run.work)
+    base = request.execution.base_work_dir
+    own = {name: _moved(value, base, run.work) for name, value in (request.execution.environment or {}).items()}
+    variables = joined(environment.variables, own, ours, run.work)
     return Job(program(request, run.work), run.root, run.work, variables, run.log, limits)
 
 
@@ -254,12 +257,18 @@ def program(request: Request, work: Path) -> tuple[str, ...]:
     if entry.command is None:
         return ("python", "-m", "nova_spi_runtime")
     words = shlex.split(entry.command) if isinstance(entry.command, str) else list(entry.command)
-    base = request.execution.base_work_dir.rstrip("/")
-    return tuple(str(work) + word[len(base) :] if _below(word, base) else word for word in words)
+    return tuple(_placed(word, request.execution.base_work_dir, work) for word in words)
 
 
-def _below(word: str, base: str) -> bool:
-    return bool(base) and (word == base or word.startswith(f"{base}/"))
+def _moved(value: str, base: str, work: Path) -> str:
+    """A variable of the manifest, which may be a list of paths; each is treated as a word of the program is."""
+    return os.pathsep.join(_placed(part, base, work) for part in value.split(os.pathsep))
+
+
+def _placed(word: str, base: str, work: Path) -> str:
+    base = base.rstrip("/")
+    below = bool(base) and (word == base or word.startswith(f"{base}/"))
+    return str(work) + word[len(base) :] if below else word
 
 
 def room_warning(request: Request, run: RunFolder) -> Iterator[str]:

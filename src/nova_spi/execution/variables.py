@@ -67,7 +67,9 @@ def joined(
         base | dict(environment) | {name: value for name, value in manifest.items() if name not in OURS} | dict(ours)
     )
     found["PATH"] = _path(environment.get("PATH", ""), manifest.get("PATH", ""))
-    found["PYTHONPATH"] = _path(f"{work}{os.pathsep}{work / 'spi'}", manifest.get("PYTHONPATH", ""))
+    # A list has no way to write a folder whose name holds its separator; Python makes these absolute when it starts.
+    folders = (".", "spi") if os.pathsep in str(work) else (str(work), str(work / "spi"))
+    found["PYTHONPATH"] = _path(os.pathsep.join(folders), manifest.get("PYTHONPATH", ""))
     return found
 
 
