@@ -110,6 +110,14 @@ def test_a_model_that_raises_fails_with_its_own_frames_and_its_log(call, call_js
     assert told["ok"] is False
 
 
+def test_a_model_that_ends_without_a_word_is_shown_by_its_logs_end(project, call):
+    (project / "model.py").write_text("import os\ndef shout(**inputs):\n    print('on the way')\n    os._exit(5)\n")
+    status, _, err = call("run", "--input", "text=hi")
+    assert status == 1
+    assert "status 5" in err
+    assert "| on the way\n" in err
+
+
 def test_verbose_shows_the_log_as_it_comes_and_silent_shows_nothing(call):
     assert "shouting hi" in call("run", "--input", "text=hi", "-v")[2]
     status, out, err = call("run", "--input", "text=hi", "-s")

@@ -12,7 +12,7 @@ from nova_spi.errors import NovaSpiError
 
 MOST_PROBLEMS = 20
 LAST_FRAMES = 20
-"""Lines of a model's traceback; the whole stands in its log."""
+"""Lines of a model's traceback or of its log's end; the whole stands in its log."""
 
 
 def usage(error: click.ClickException, state: State) -> int:
@@ -81,7 +81,7 @@ def print_error(error: dict[str, Any]) -> None:
 
 
 def reasons(error: dict[str, Any], paint: style.Paint) -> list[str]:
-    """The lines below an error's message: each problem, why, the model's own frames, the log, and what mends it."""
+    """The lines below an error's message: each problem, why, the model's frames or its log's end, the log, and what mends it."""
     details = error.get("details", {})
     problems = details.get("problems", [])
     lines = [f"  {problem['path'] or 'inputs'}: {problem['message']}" for problem in problems[:MOST_PROBLEMS]]
@@ -89,9 +89,8 @@ def reasons(error: dict[str, Any], paint: style.Paint) -> list[str]:
         lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
     if error.get("why"):
         lines.append(f"  why: {error['why']}")
-    if details.get("traceback"):
-        frames = str(details["traceback"]).rstrip().splitlines()[-LAST_FRAMES:]
-        lines += [f"  {paint.dim('|')} {line}" for line in frames]
+    quoted = str(details.get("traceback") or "").rstrip().splitlines() or details.get("lines", [])
+    lines += [f"  {paint.dim('|')} {line}" for line in quoted[-LAST_FRAMES:]]
     if details.get("log"):
         lines.append(f"  log: {details['log']}")
     if error.get("mend"):
