@@ -36,8 +36,10 @@ def read(data: bytes, *, filename: str = "manifest.yml") -> Document:
     fields = validate_fields(constructed.data, constructed.wrong_places, normalised.node)
     found += [*normalised.findings, *constructed.findings, *fields.findings]
     found += check(fields.data, normalised.node, constructed.wrong_places | fields.wrong_places)
-    edits = (*normalised.edits, *constructed.edits, *quote_edits(normalised.node, constructed.findings))
-    wrong = any(item.severity is Severity.ERROR for item in found)
+    wrong = {item.path for item in found if item.severity is Severity.ERROR}
+    # Quotation marks around a value that has to change are no help.
+    found = [item for item in found if item.code != "SPI-M113" or item.path not in wrong]
+    edits = (*normalised.edits, *constructed.edits, *quote_edits(normalised.node, found))
     manifest = None if wrong else fields.manifest
     return Document(manifest, normalised.node, parsed.text, filename, tuple(Findings(found).sorted()), edits)
 

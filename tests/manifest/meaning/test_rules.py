@@ -200,6 +200,8 @@ def test_settings_are_no_credentials(name, value):
     [
         {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": "string"}}},
         {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"},
+        {"anyOf": [{"$ref": "#/anyOf/1"}, {"$ref": "#/$defs/a~1b%20c"}], "$defs": {"a/b c": {}}},
+        {"const": {"$ref": "#/nowhere"}, "items": {"$id": "urn:a", "$ref": "#/$defs/x", "$defs": {"x": {}}}},
         {},
     ],
 )
@@ -213,6 +215,8 @@ def test_a_json_schema_is_one(schema):
         ({"properties": {"a": {"type": "text"}}}, ("properties", "a", "type")),
         ({"allOf": [{"$ref": "https://example.org/a"}]}, ("allOf", 0, "$ref")),
         ({"$schema": 5}, ("$schema",)),
+        ({"items": {"$ref": "#/$defs/a"}, "$defs": {"b": {}}}, ("items", "$ref")),
+        ({"allOf": [{"$ref": "#/allOf/1"}]}, ("allOf", 0, "$ref")),
         ({"minimum": "1"}, ("minimum",)),
     ],
 )
@@ -279,6 +283,8 @@ def test_the_nearest_word_is_found_whatever_its_case_and_its_joints():
     assert nearest("maxLength", known) == "max_length"
     assert nearest("max-lenght", known) == "max_length"
     assert nearest("colour", known) is None
+    assert nearest("timeout", ("timeout_seconds", "entry_point")) == "timeout_seconds"
+    assert nearest("mime", ("mime_types", "mime_names")) is None
     assert nearest("", known) is None
     assert nearest("x" * 100_000, known) is None
 
@@ -290,3 +296,76 @@ def test_letters_of_a_folder_that_mean_something_in_patterns_do_not_break_the_co
         " {name: c, type: file, mount_path: elsewhere}]"
     )
     assert [item.where for item in document.errors] == ["inputs[1].mount_path"]
+
+
+def only(document):
+    """The one error or warning of a document."""
+    (found,) = (item for item in document.diagnostics if item.code[5] != "5")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fragment", "mend"),
+    [
+        ("inputs: [{name: a, type: string, min_length: 3}]", "did you mean constraints.min_length?"),
+        ("execution: {command: python run.py}", "did you mean entry_point.command?"),
+        ("execution: {timeout: 3}", "did you mean timeout_seconds?"),
+        ("execution: {nothing_like_it: 3}", "remove it, or let its name begin with x-"),
+    ],
+)
+def test_a_key_that_stands_one_level_too_far_out_is_asked_for(check, fragment, mend):
+    assert only(check(fragment)).mend == mend
+
+
+@pytest.mark.parametrize(
+    ("fragment", "code"),
+    [
+        ("model:\n  created_at: 2025-04-23\n", "SPI-M241"),
+        ("execution: {cuda_version: 12}", "SPI-M233"),
+        ("execution: {network: false}", "SPI-M205"),
+        ("inputs: [{name: a, type: enum, enum: []}]", "SPI-M207"),
+        ("inputs: [{name: a, type: file, enum: [a]}]", "SPI-M303"),
+        ("inputs: [{name: a, type: file, mount_path: /app/../etc}]", "SPI-M223"),
+        ("benchmark: {metrics: [{name: a, weight: 33.33}, {name: b, weight: 66.66}]}", "SPI-M380"),
+    ],
+)
+def test_one_fault_is_one_finding(check, fragment, code):
+    assert only(check(fragment)).code == code
+
+
+@pytest.mark.parametrize(
+    ("fragment", "said"),
+    [
+        (
+            "execution: {health_check: {retries: 2}}",
+            "health_check takes exactly one of command and callable; none stands here",
+        ),
+        ("model:\n  is_trainable: maybe\n", "is_trainable takes true, false or unsure; here stands the text 'maybe'"),
+        ("execution: {resources: {gpu: nvidia}}", "gpu takes a whole number or a map; here stands the text 'nvidia'"),
+        ("execution: {network: }", "network takes none, egress or full, and nothing stands there"),
+        ("model:\n  license: ''\n", "license: '' is not a licence"),
+        (
+            "inputs: [{name: a, type: object, properties: {b: {type: string, required: true}}, default: {}}]",
+            "b of the default is required",
+        ),
+    ],
+)
+def test_a_finding_is_a_sentence(check, fragment, said):
+    assert only(check(fragment)).message == said
+
+
+def test_what_is_cut_short_in_a_message_keeps_its_quotation_mark(check):
+    message = only(check(f"inputs: [{{name: {'a' * 80}, type: string}}]")).message
+    assert message.startswith(f"name: '{'a' * 55}...' is not a parameter name")
+
+
+def test_a_value_that_stands_for_an_object_is_pointed_at(check):
+    found = only(check("execution: {resources: {gpu: -1}}"))
+    assert found.where == "execution.resources.gpu.count"
+    assert found.span.end_column - found.span.column == len("-1")
+
+
+def test_a_password_in_an_address_is_not_sent_to_the_secrets(check):
+    found = only(check("model:\n  repository_url: https://ada:hunter22@example.org/x\n"))
+    assert found.code == "SPI-M342"
+    assert "execution.secrets" not in found.mend

@@ -250,3 +250,22 @@ def test_any_fix_is_final_and_loses_nothing(lines, head, windows):
     assert fixable(again) == []
     assert sorted(item.code for item in again.errors) == sorted(item.code for item in document.errors)
     assert sorted(comments_in(text, parse(text.encode()).node)) == sorted(comments_in(done.decode(), parse(done).node))
+
+
+def test_a_comment_after_a_catalog_in_brackets_stays_with_it():
+    text = VERSION + MODEL + REST + "catalog: {summary: x, scorecard: Good, thumbnail: a.png} # looks\n"
+    rest = "catalog: {summary: x, thumbnail: a.png} # looks\nscorecard:\n  summary: Good\n"
+    assert fixed(text) == VERSION + STAMPED + REST + rest
+
+
+def test_lines_that_end_in_a_carriage_return_alone_go_on_so():
+    text = (VERSION + "model:\n  name: a\n  version: 1.0.0\n  domain: Text\n" + REST).replace("\n", "\r")
+    assert "\n" not in fixed(text)
+
+
+@pytest.mark.parametrize("indent", [0, 1, 3, 8, "\t"])
+def test_json_keeps_its_indentation_whatever_it_is(indent):
+    model = {"name": "a", "version": "1.0.0", "domain": "Text", "tags": ["a", "b"]}
+    data = {"spi_version": "1", "model": model, "inputs": [], "outputs": []}
+    after = data | {"model": model | {"domain": "text", "modified_at": "2023-11-14T22:13:20Z"}}
+    assert fixed(json.dumps(data, indent=indent), "manifest.json") == json.dumps(after, indent=indent)

@@ -84,6 +84,8 @@ def test_each_spelling_is_read_with_one_warning(text, path, becomes, code):
         "inputs: [{type: integer, required: true, mount_path: inputs/a}]",
         "inputs: [{type: wrong, required: maybe, mount_path: /elsewhere}]",
         "inputs: [{mount_path: /application/in}]",
+        "inputs: [{mount_path: /app/../etc}]",
+        "benchmark: {metrics: [{weight: 33.33}, {weight: 33.33}, {weight: 33.33}]}",
         "inputs: [{default: Yes, enum: [Yes]}]",
         "test_cases: [{inputs: {type: int}, files: {a: x}, expect: {contains: {a: b}}}]",
         "execution: {config: {type: int, required: Yes, camelCase: 1}, environment: {A: Yes}}",

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 _LONGEST = 64
+_LEAST_BEGINNING = 4
 _MOST_WORDS = 500
 _MOST_SUGGESTIONS = 50
 """Finding the nearest word takes a while; a file with more unknown words than this has other troubles."""
@@ -18,8 +19,15 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if not word or len(word) > _LONGEST:
         return None
     by_plain = {_plain(name): name for name in islice(known, _MOST_WORDS)}
-    found = get_close_matches(_plain(word), by_plain, n=1, cutoff=0.7)
+    plain = _plain(word)
+    found = get_close_matches(plain, by_plain, n=1, cutoff=0.7) or _begun(plain, by_plain)
     return by_plain[found[0]] if found else None
+
+
+def _begun(plain: str, known: Iterable[str]) -> list[str]:
+    """The one known word that begins with this one, as timeout_seconds with timeout; none where there are several."""
+    found = [name for name in known if name.startswith(plain)] if len(plain) >= _LEAST_BEGINNING else []
+    return found if len(found) == 1 else []
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -200,7 +200,8 @@ class Walk:
         name = entry.key.text
         if name.startswith("x-"):
             return self.anything(entry.value, path)
-        mend = self._suggestion(name, keys_of(model)) or "remove it, or let its name begin with x-"
+        mend = _further_in(name, model) or self._suggestion(name, keys_of(model))
+        mend = mend or "remove it, or let its name begin with x-"
         code = "SPI-M202" if is_lenient(model) else "SPI-M201"
         message = f"{place(path[:-1])} has no key {shown(name)}"
         self.findings.add(finding(code, message, path, entry.key.span, mend))
@@ -244,6 +245,15 @@ class Walk:
         self.wrong_places.add(path)
         self.findings.add(finding(code, message, path, start(node.span), mend))
         return WRONG
+
+
+def _further_in(name: str, model: type[Record]) -> str:
+    """The question whether a key was meant that stands one level further in, as constraints.min_length."""
+    for key in keys_of(model).values():
+        inner = keys_of(key.expects.model) if isinstance(key.expects, Object) else {}
+        if name in inner:
+            return f"did you mean {key.name}.{name}?"
+    return ""
 
 
 def _one_of(expected: Choice) -> str:

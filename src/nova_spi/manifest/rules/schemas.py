@@ -1,13 +1,16 @@
 """JSON Schemas inside the manifest: of outputs, and of what a test case expects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from nova_spi.manifest.diagnostics import Diagnostic
 from nova_spi.manifest.nodes import Path
 from nova_spi.manifest.rules.scope import Scope, entries
 
 _LONGEST = 200
+_DATA = frozenset({"const", "default", "enum", "examples"})
+"""Keywords whose values are data, where ``$ref`` means nothing."""
 
 
 def check(scope: Scope) -> Iterator[Diagnostic]:
@@ -51,7 +54,34 @@ def schema_problem(schema: dict[str, Any]) -> tuple[Path, str] | None:
         return tuple(error.absolute_path), f"not a JSON Schema: {error.message[:_LONGEST]}"
     except RecursionError:
         return (), "the schema is nested too deep"
-    return None
+    return _reference_nowhere(schema, schema, ())
+
+
+def _reference_nowhere(root: dict[str, Any], value: Any, path: Path) -> tuple[Path, str] | None:
+    """The first reference by a path within the schema that leads to nothing: it would fail at the first value."""
+    inside: Iterable[tuple[Any, Any]] = enumerate(value) if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        if path and "$id" in value:
+            return None  # a schema of its own, whose references start there
+        target = value.get("$ref")
+        if isinstance(target, str) and target.startswith("#/") and not _leads_somewhere(root, target):
+            return (*path, "$ref"), f"$ref leads to {target}, and nothing stands there"
+        inside = [(key, inner) for key, inner in value.items() if key not in _DATA]
+    found = (_reference_nowhere(root, inner, (*path, step)) for step, inner in inside)
+    return next((problem for problem in found if problem), None)
+
+
+def _leads_somewhere(value: Any, target: str) -> bool:
+    """Whether a JSON pointer in a fragment (RFC 6901, chapter 6) names a part of ``value``."""
+    for step in unquote(target[2:]).split("/"):
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return False
+    return True
 
 
 def _reference_outside(value: Any, path: Path) -> tuple[Path, str] | None:

@@ -68,7 +68,7 @@ def _shape(text: str) -> str:
 def relative_mount_path(text: str, base_work_dir: str) -> str:
     """A mount path relative to ``base_work_dir`` where it is absolute and below it; others as they are."""
     base = base_work_dir.rstrip("/")
-    if not text.startswith(f"{base}/"):
+    if not text.startswith(f"{base}/") or ".." in text.split("/"):
         return text
     return text[len(base) :].strip("/") or text
 

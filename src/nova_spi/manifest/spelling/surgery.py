@@ -35,7 +35,7 @@ class Surgery:
     """
 
     def __init__(self, text: str, root: Mapping) -> None:
-        self._break = "\r\n" if "\r\n" in text else "\n"
+        self._break = next((found for found in ("\r\n", "\n", "\r") if found in text), "\n")
         self._text = text if text.endswith(("\n", "\r")) else text + self._break
         self._root = root
         self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(self._text))]
@@ -177,7 +177,9 @@ class Surgery:
         if catalog is None or moved is None or not isinstance(catalog.value, Mapping):
             return []
         gone = catalog if len(catalog.value.entries) == 1 else moved
-        return comments_in(self._text, self._root, self._range(gone.key.span)[0], self._below(moved))
+        stays = catalog.value.flow and gone is moved  # then what follows on the line is about the catalog
+        end = self._range(moved.value.span)[1] if stays else self._below(moved)
+        return comments_in(self._text, self._root, self._range(gone.key.span)[0], end)
 
     def _above(self, first: Span) -> int:
         """The start of the first key's line, or of the comment above it where that is not the file's heading."""

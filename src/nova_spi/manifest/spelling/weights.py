@@ -6,7 +6,8 @@ from decimal import Decimal, InvalidOperation
 
 from nova_spi.manifest.nodes import Entry, Mapping, Node, Path, Scalar, Sequence
 
-_NEAR = Decimal("0.01")
+_NEAR = Decimal("0.0001")
+"""How far from 100 percent a sum may be: as far as fractions may be from 1."""
 
 Respell = Callable[[Scalar, str, str, str, Path], Scalar]
 """Takes a scalar, its new text, the finding's code, what is said, and the path."""

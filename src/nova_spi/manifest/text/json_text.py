@@ -5,7 +5,7 @@ import re
 
 from nova_spi.manifest.nodes import Mapping, Node, Scalar
 
-_INDENT = re.compile(r"^[ \t]*\{[ \t]*\r?\n([ \t]+)\"")
+_INDENT = re.compile(r"^[ \t]*\{[ \t]*\r?\n([ \t]*)\"")
 
 
 def json_text(node: Node, like: str = "") -> str:
@@ -26,11 +26,11 @@ def _pieces(node: Node, step: str | None, line: str) -> list[str]:
     if isinstance(node, Scalar):
         return [node.text if node.plain else json.dumps(node.text, ensure_ascii=False)]
     opening, closing = "{}" if isinstance(node, Mapping) else "[]"
-    inner = line + step if step else ""
-    separator = f",{inner}" if step else ", "
+    inner = "" if step is None else line + step
+    separator = ", " if step is None else f",{inner}"
     pieces: list[str] = []
     children = [entry.value for entry in node] if isinstance(node, Mapping) else list(node.items)
     for at, child in enumerate(children):
         name = f"{json.dumps(node.entries[at].key.text, ensure_ascii=False)}: " if isinstance(node, Mapping) else ""
         pieces += [separator if at else inner, name, *_pieces(child, step, inner)]
-    return [opening, *pieces, line if step and children else "", closing]
+    return [opening, *pieces, line if step is not None and children else "", closing]

@@ -17,7 +17,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "a key has no ':' after it",
         "write `key: value`, and check the indentation of text of several lines",
     ),
-    (r"found character '\\t'", "a tab stands in the indentation", "indent with spaces"),
+    (r"found character '\\t'", "a tab stands where only spaces can", "write spaces instead"),
     (
         r"found character '([@`%])'",
         "text without quotation marks cannot begin with '{0}'",
@@ -52,11 +52,13 @@ def explain(error: Exception, place: Span) -> Diagnostic:
         error: A marked error of the parser, or whatever it tripped over.
         place: Where it stopped, for an error without a mark.
     """
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    span = Span(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else place
+    opened = getattr(error, "context_mark", None)
+    mark = getattr(error, "problem_mark", None) or opened
     told = str(getattr(error, "problem", None) or getattr(error, "context", None) or "a value cannot be read")
     message, mend = _say(told)
-    opened = getattr(error, "context_mark", None)
+    if opened and "unexpected end of stream" in told:
+        mark = opened  # that the text ends is no news; where the quotation mark stands is
+    span = Span(mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2) if mark else place
     if opened and mark and opened.line != mark.line:
         message += f" (what is being read begins at line {opened.line + 1})"
     return problem("SPI-M006", message, span, mend)
