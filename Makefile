@@ -10,20 +10,22 @@ help:
 	@echo "make setup | demo | test | lint | bench | docs"
 
 $(VENV)/.core: requirements/core.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nova-spi needs Python 3.11 or later: make PYTHON=python3.12")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/core.txt
-	$(PIP) install --no-deps --no-build-isolation -e .
-	touch $@
+	@echo "setting up $(VENV): the pinned packages of nova-spi"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nova-spi needs Python 3.11 or later: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/core.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
-	$(PIP) install --require-hashes -r requirements/dev.txt
-	touch $@
+	@echo "setting up $(VENV): the pinned packages of its tests"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
 
 setup: $(VENV)/.dev  ## everything that developing needs
 
 demo: $(VENV)/.core  ## real models: created, validated, run and tested from their manifests
-	$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/demo.py
 
 .PHONY: system
 system:  ## Debian packages that the tests use (speech); their tests skip where apt-get is not there

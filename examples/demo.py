@@ -6,6 +6,7 @@ it is kept for the next.
 """
 
 import argparse
+import json
 import sys
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nova_spi import Project
@@ -21,6 +23,7 @@ from nova_spi.errors import NovaSpiError
 EXAMPLES = Path(__file__).resolve().parent
 OUTPUT = EXAMPLES.parent / ".build" / "demo"
 SHOWN = 58  # characters of one value in the table
+WIDE = 120  # columns of a terminal from which the table has a column for everything
 
 
 @dataclass(frozen=True)
@@ -141,37 +144,49 @@ def test(project: Project, story: Story, output: Path, console: Console) -> None
         story.failure = "test cases failed"
 
 
-def table(stories: list[Story]) -> Table:
-    """What went in, what came out, and how long it took."""
+def table(stories: list[Story], width: int) -> Table:
+    """What went in, what came out, and how long it took; with fewer columns where the terminal is narrow."""
     result = Table(title="Models from their manifests", show_lines=True)
+    if width < WIDE:
+        for heading in ("Model", "In and out", "Time"):
+            result.add_column(heading, overflow="fold", no_wrap=heading == "Time")
+        for story in stories:
+            values = f"[dim]in[/dim]\n{lines(story.inputs)}\n[dim]out[/dim]\n{lines(story.outputs)}"
+            times = f"installed {story.environment_seconds:.1f} s\nrun {story.run_seconds:.2f} s"
+            result.add_row(f"[dim]{story.domain}[/dim]\n{story.name}", values, f"{times}\n{verdict(story)}")
+        return result
     for heading in ("Domain", "Model", "Inputs", "Outputs"):
         result.add_column(heading, overflow="fold")
-    for heading in ("Environment", "Run"):
+    for heading in ("Installed", "Run"):
         result.add_column(heading, justify="right", no_wrap=True)
     result.add_column("Tests", overflow="fold")
     for story in stories:
-        result.add_row(
-            story.domain,
-            story.name,
-            lines(story.inputs),
-            lines(story.outputs),
-            f"{story.environment_seconds:.1f} s",
-            f"{story.run_seconds:.2f} s",
-            f"[red]{story.failure}[/red]" if story.failure else f"[green]{story.tests}[/green]",
-        )
+        times = (f"{story.environment_seconds:.1f} s", f"{story.run_seconds:.2f} s")
+        values = (lines(story.inputs), lines(story.outputs))
+        result.add_row(story.domain, story.name, *values, *times, verdict(story))
     return result
+
+
+def verdict(story: Story) -> str:
+    """How the test cases went, or what failed."""
+    return f"[red]{escape(story.failure)}[/red]" if story.failure else f"[green]{story.tests}[/green]"
 
 
 def lines(values: dict[str, Any]) -> str:
     """Values as short lines; files by their names."""
-    return "\n".join(f"{name}: {short(value)}" for name, value in values.items()).replace("[", r"\[")
+    return escape("\n".join(f"{name}: {short(value)}" for name, value in values.items()))
 
 
 def short(value: Any) -> str:
     """A value on one line."""
     if isinstance(value, list) and value and all(isinstance(item, Path) for item in value):
         return ", ".join(item.name for item in value)
-    text = value.name if isinstance(value, Path) else " / ".join(str(value).splitlines())
+    if isinstance(value, Path):
+        text = value.name
+    elif isinstance(value, str):
+        text = " / ".join(value.splitlines())
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
@@ -188,8 +203,10 @@ def main() -> int:
     output: Path = options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
 
+    made = fresh(output)
     console.rule("create")
-    chosen = [fresh(output), *(model for model in models() if options.all or model.needs_wheels_only)]
+    console.print(f"    ✓ {made.folder.name}, from the template text", style="dim", highlight=False, markup=False)
+    chosen = [made, *(model for model in models() if options.all or model.needs_wheels_only)]
     stories = []
     for number, model in enumerate(chosen, 1):
         console.rule(f"{number} of {len(chosen)}: {model.folder.name}")
@@ -197,13 +214,15 @@ def main() -> int:
         if stories[-1].failure:
             console.print(f"  {stories[-1].failure}", style="red", highlight=False, markup=False)
 
-    console.print(table(stories))
+    console.print(table(stories, console.width))
     failed = [story.name for story in stories if story.failure]
     console.print(f"Outputs are kept in {output}", soft_wrap=True, highlight=False)
     console.print(
         f"{time.monotonic() - begun:.0f} seconds in all; "
         + (f"failed: {', '.join(failed)}" if failed else "all passed")
     )
+    if not failed:
+        console.print("Next: source .venv/bin/activate, then nova-spi create my-model --domain text", highlight=False)
     return 1 if failed else 0
 
 

@@ -1,5 +1,6 @@
 """`make demo`'s program."""
 
+import io
 import os
 import subprocess
 import sys
@@ -49,4 +50,15 @@ def test_values_are_shown_on_one_short_line(demo: Any) -> None:
     assert demo.short("a\nb") == "a / b"
     assert demo.short([Path("/x/film_000.mp4")]) == "film_000.mp4"
     assert len(demo.short("long" * 100)) == demo.SHOWN
-    assert demo.lines({"items": ["[red]"]}) == r"items: \['\[red]']"
+    assert demo.short({"positive": 0.752}) == '{"positive": 0.752}'
+
+
+@pytest.mark.parametrize("width", [80, 100, 150])
+def test_table_fits_the_terminal_and_keeps_names_whole(demo: Any, width: int) -> None:
+    story = demo.Story("video", "video-frame-interpolation", {"words": ["[red]"]}, {"film": "y" * 200}, 1, 2, "3 of 3")
+    console = Console(width=width, file=io.StringIO())
+    console.print(demo.table([story], width))
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO of the line above
+    assert max(len(line) for line in text.splitlines()) <= width
+    for shown in ("video-frame-interpolation", '["[red]"]', "3 of 3", "2.00 s"):
+        assert shown in text
