@@ -81,7 +81,7 @@ def print_error(error: dict[str, Any]) -> None:
 
 
 def reasons(error: dict[str, Any], paint: style.Paint) -> list[str]:
-    """The lines below an error's message: each problem, why, the model's frames or its log's end, the log, and what mends it."""
+    """The lines below an error's message: each problem, why, the model's frames or its log's end, the log, its mend."""
     details = error.get("details", {})
     problems = details.get("problems", [])
     lines = [f"  {problem['path'] or 'inputs'}: {problem['message']}" for problem in problems[:MOST_PROBLEMS]]

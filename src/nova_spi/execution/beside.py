@@ -36,6 +36,11 @@ def _sources() -> tuple[tuple[str, bytes], ...]:
     return tuple((path.relative_to(root).as_posix(), path.read_bytes()) for path in sorted(root.rglob("*.py")))
 
 
+@cache
+def _digest() -> str:
+    return hashlib.sha256(repr(_sources()).encode()).hexdigest()
+
+
 def lay_manifest(stage: Stage, manifest: "Manifest", interface: "Interface", source: Path) -> None:
     """Plain copies of the manifest, as a program may look for them, and the compiled one that the runtime reads."""
     plain = source.read_bytes()
@@ -57,7 +62,7 @@ def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None
 
 def _laid_out(environment: Environment, cache_dir: Path) -> Path:
     """The runtime for one Python, as it was when it was laid out."""
-    digest = hashlib.sha256(repr((_sources(), environment.version, str(environment.python))).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{_digest()} {environment.version} {environment.python}".encode()).hexdigest()[:32]
     base = cache_dir / "runtime"
     record = base / f"{digest}.json"
     if place := _known(record):
