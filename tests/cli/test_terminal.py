@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -13,10 +14,10 @@ import pytest
 
 
 class Terminal:
-    def __init__(self, words, folder, environment):
+    def __init__(self, words, folder, environment, program=("-m", "nova_spi")):
         self.master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nova_spi", *words],
+            [sys.executable, *program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -108,5 +109,52 @@ def test_control_c_ends_the_model_and_is_status_130(project, terminal):
     )
     run = terminal("run", "--input", "text=hello", "-v")
     run.read_until("begun")
+    os.killpg(run.process.pid, 2)
+    assert run.end() == 130
+
+
+DOWNLOAD = """
+import time
+from nova_spi.cli.showing import Showing
+from nova_spi.cli.state import State
+with Showing(State()) as progress:
+    progress.stage("case", "first")
+    progress.stage("assets", "weights [red] \\x1b[2J from a server")
+    for done in range(0, 40_000_001, 4_000_000):
+        progress.advance(done, 40_000_000, "bytes")
+        time.sleep(0.1)
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("more", [{}, {"NO_COLOR": "1"}])
+def test_a_download_moves_a_bar_and_says_how_many_bytes_have_come(project, isolated_environment, more):
+    environment = {name: value for name, value in isolated_environment.items() if name != "NO_COLOR"}
+    environment |= {"TERM": "xterm", "COLUMNS": "120"} | more
+    bar = Terminal((), project, environment, ("-c", DOWNLOAD))
+    bar.read_until("the end")
+    assert bar.end() == 0
+    assert "first: assets: weights [red] \\x1b[2J from a server" in bar.seen
+    assert re.search(r"\d+\.0 of 40\.0 MB", bar.seen)
+    assert "\x1b[2J" not in bar.seen
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_cannot_move_has_plain_lines(terminal, project, term):
+    (project / "model.py").write_text(
+        "import time\ndef shout(**inputs):\n    time.sleep(2)\n    return {'shout': 'late'}\n"
+    )
+    run = terminal("run", "--input", "text=hello", NO_COLOR="", TERM=term)
+    run.read_until("late")
+    assert run.end() == 0
+    assert "\x1b" not in run.seen
+    assert "run ...\r\n" in run.seen
+
+
+@pytest.mark.parametrize("words", [("test",), ("run", "--input", "text=hello", "--output-format", "json")])
+def test_control_c_is_status_130_in_every_command_that_waits(project, terminal, words):
+    (project / "model.py").write_text("import time\ndef shout(**inputs):\n    time.sleep(60)\n")
+    run = terminal(*words, NO_COLOR="1", TERM="dumb")
+    run.read_until("run ...")
     os.killpg(run.process.pid, 2)
     assert run.end() == 130

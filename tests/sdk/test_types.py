@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
 
 PROGRAM = """import nova_spi
 from nova_spi import ExecutionResult, Project, Progress, TestReport, ValidationReport

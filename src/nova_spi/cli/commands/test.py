@@ -12,7 +12,7 @@ from nova_spi.cli.inputs import Words, engine_options, input_options, read_secre
 from nova_spi.cli.showing import Showing
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
-from nova_spi.errors import UsageError
+from nova_spi.errors import RunCancelled, UsageError
 
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import CaseResult, TestReport
@@ -93,7 +93,9 @@ def _run_cases(
             keep=keep,
         )
     _show(report, state)
-    return 0 if report.ok else 1
+    errors = [case.execution.error for case in report.cases if case.execution is not None]
+    cancelled = [error.exit_status for error in errors if isinstance(error, RunCancelled)]
+    return cancelled[0] if cancelled else 0 if report.ok else 1
 
 
 def _show(report: "TestReport", state: State) -> None:
