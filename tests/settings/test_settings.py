@@ -174,3 +174,16 @@ def test_settings_load_without_pydantic():
     code = "import sys, nova_spi.settings as s; s.Settings.load(); print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(tmp_path):
+    code = "from nova_spi.settings import Settings; print(Settings.load().cache_dir)"
+    lost = "import pwd; pwd.getpwuid = lambda number: (_ for _ in ()).throw(KeyError(number)); "
+
+    def loaded(**variables):
+        words = [sys.executable, "-c", lost + code]
+        return subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+
+    assert "SettingsInvalid: There is no place for the cache folder: this user has no home." in loaded().stderr
+    given = loaded(NOVA_SPI_CACHE_DIR=str(tmp_path), NOVA_SPI_DATA_DIR=str(tmp_path))
+    assert given.stdout == f"{tmp_path}\n"

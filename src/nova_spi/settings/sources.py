@@ -20,7 +20,11 @@ Found = dict[str, tuple[str | Path, str]]
 
 
 def user_folder(kind: Literal["cache", "data", "config"]) -> Path:
-    """The user's own folder of a kind, as the system has it."""
+    """The user's own folder of a kind, as the system has it.
+
+    Raises:
+        SettingsInvalid: The user has no home, as in a container that runs under any number.
+    """
     import platformdirs
 
     paths = {
@@ -28,12 +32,21 @@ def user_folder(kind: Literal["cache", "data", "config"]) -> Path:
         "data": platformdirs.user_data_path,
         "config": platformdirs.user_config_path,
     }
-    return paths[kind]("nova-spi", appauthor=False)
+    try:
+        return paths[kind]("nova-spi", appauthor=False)
+    except RuntimeError as error:
+        raise SettingsInvalid(
+            f"There is no place for the {kind} folder: this user has no home.",
+            mend="Set HOME, or NOVA_SPI_CACHE_DIR and NOVA_SPI_DATA_DIR.",
+        ) from error
 
 
 def user_file() -> Path | None:
     """The user's settings file, or None where there is none."""
-    path = user_folder("config") / USER_FILE
+    try:
+        path = user_folder("config") / USER_FILE
+    except SettingsInvalid:
+        return None
     return path if os.path.lexists(path) else None
 
 
