@@ -2,14 +2,26 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from nova_spi.manifest.diagnostics import Severity
-from nova_spi.manifest.meaning.expecting import Anything, Either, Key, Object, Several, Table, is_lenient, keys_of
+from nova_spi.manifest.meaning.expecting import (
+    Anything,
+    Choice,
+    Either,
+    Key,
+    Object,
+    Several,
+    Table,
+    is_lenient,
+    keys_of,
+)
 from nova_spi.manifest.models.manifest import Manifest
 from nova_spi.manifest.reading import read
+from nova_spi.manifest.spelling.spelled import TYPES
 
 FULL = read((Path(__file__).parent / "full.yml").read_bytes()).manifest.to_dict()
 
@@ -109,6 +121,28 @@ def test_the_full_manifest_has_every_key_of_every_model():
             assert (model.__name__, key.name) in NOT_TOGETHER or any(
                 (owner, key.attribute) in shown for owner in related
             ), f"{model.__name__}.{key.name}"
+
+
+def words_of(expected):
+    options = expected.options if isinstance(expected, Either) else (expected,)
+    return [str(word) for option in options if isinstance(option, Choice) for word in option.values]
+
+
+def test_the_reference_names_every_key_and_every_word_of_a_fixed_list():
+    page = (Path(__file__).parents[3] / "docs/manifest.md").read_text(encoding="utf-8")
+    for model in all_models(Manifest, set()):
+        for key in keys_of(model).values():
+            assert f"`{key.name}`" in page, f"{model.__name__}.{key.name}"
+            for word in words_of(key.expects):
+                assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", page), f"{model.__name__}.{key.name}: {word}"
+
+
+def test_the_reference_lists_every_spelling():
+    page = (Path(__file__).parents[3] / "docs/manifest.md").read_text(encoding="utf-8")
+    table = page.partition("## Spellings")[2]
+    for other, name in TYPES.items():
+        assert f"`{other}`" in table
+        assert name in table
 
 
 @places
