@@ -58,3 +58,13 @@ def test_json_is_shown_without_control_characters_and_reads_the_same(value):
 def test_a_stream_that_was_closed_before_the_start_takes_everything():
     style.write(None, "nobody hears")
     assert style.Paint(None).red("plain") == "plain"
+
+
+def test_a_long_sentence_is_folded_between_words_on_a_terminal_only(terminal, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "one two three four five six seven eight nine /a/path/that/is/longer/than/any/line/of/it"
+    folded = style.folded(text, 7, terminal)
+    assert " ".join(folded.split()) == text
+    assert folded.splitlines()[1].startswith(" " * 7)
+    assert max(map(len, folded.splitlines()[:-1])) <= 40
+    assert style.folded(text, 7, io.StringIO()) == text

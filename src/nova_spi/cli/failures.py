@@ -88,7 +88,7 @@ def reasons(error: dict[str, Any], paint: style.Paint) -> list[str]:
     if len(problems) > MOST_PROBLEMS:
         lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
     if error.get("why"):
-        lines.append(f"  why: {error['why']}")
+        lines.append(f"  why: {style.folded(error['why'], 7, paint.stream)}")
     quoted = str(details.get("traceback") or "").rstrip().splitlines() or details.get("lines", [])
     lines += [f"  {paint.dim('|')} {line}" for line in quoted[-LAST_FRAMES:]]
     if details.get("log"):

@@ -34,6 +34,7 @@ class Paint:
     """Colours for one stream; plain text where there are none."""
 
     def __init__(self, stream: TextIO | None) -> None:
+        self.stream = stream
         self.on = colours(stream)
 
     def _wrap(self, code: str, text: str) -> str:
@@ -105,6 +106,24 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """Writes a line to standard error: progress and remarks, beside the result."""
     write(sys.stderr, text)
+
+
+def folded(text: str, indent: int, stream: TextIO | None) -> str:
+    """A sentence broken between its words where it is too long for a terminal; whole everywhere else.
+
+    Args:
+        text: One line.
+        indent: How many columns stand before it, and before each further line.
+        stream: Where it is shown.
+    """
+    if stream is None or not stream.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    width = max(shutil.get_terminal_size().columns - indent, 20)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines)
 
 
 def print_json(value: Any) -> None:

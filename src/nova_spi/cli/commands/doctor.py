@@ -33,7 +33,8 @@ def command(state: State) -> int:
     for finding in findings:
         if state.silent and finding.state != "problem":
             continue
-        style.say(f"{signs[finding.state]} {finding.name:<{width}}  {finding.detail}")
+        detail = style.folded(finding.detail, width + 4, sys.stdout)
+        style.say(f"{signs[finding.state]} {finding.name:<{width}}  {detail}")
         if finding.mend:
             style.say(f"  {'':<{width}}  mend: {paint.bold(finding.mend)}")
     if not state.silent:
