@@ -4,8 +4,8 @@ What the schema takes, `nova_spi_runtime.values.from_json` takes, and the other 
 
 - The schema is the narrower one where a value has two forms: a decimal is a string without spaces (an integer is read
   too), a top-level input that is not given is left out (null is read as not given).
-- JSON Schema cannot say it, so only the runtime checks it: bounds and steps of decimals and their 34 digits
-  (``x-nova-spi`` shows the bounds), the range of a 32-bit float (``format: float``) and its rounding by
+- JSON Schema cannot say it, so only the runtime checks it: bounds and steps of decimals, their 34 digits and
+  their range (``x-nova-spi`` shows the bounds), the range of a 32-bit float (``format: float``) and its rounding by
   ``precision: 32``, and sizes that no honest value reaches (4,300 digits, 64 KiB for a pattern).
 - ``pattern`` is ECMA-262 with the flag u, as JSON Schema recommends; a validator that uses its own language's
   expressions may differ on ``$`` before a last newline and on ``\d`` beyond ASCII. ``multipleOf`` of fractions is
