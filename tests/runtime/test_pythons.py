@@ -14,11 +14,21 @@ RUNTIME = Path(nova_spi_runtime.__file__).parent
 FILES = sorted(RUNTIME.rglob("*.py"))
 
 
+def listed(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:  # it is not there, or another user's
+        return []
+
+
 def interpreter(version: str) -> str | None:
-    """A Python of this version: of pyenv, whose shims run only what is selected, else on PATH."""
-    found = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-    candidates = [str(path) for path in reversed(found)] + [shutil.which(f"python{version}")]
+    """A Python of this version: our own, of pyenv, whose shims run only what is selected, or on PATH."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = [pyenv / name / "bin/python" for name in listed(pyenv) if name.startswith(f"{version}.")]
+    candidates = [sys.executable, *map(str, reversed(found)), shutil.which(f"python{version}")]
     for path in filter(None, candidates):
+        if not os.access(path, os.X_OK):
+            continue
         asked = subprocess.run([path, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
         if asked.stdout.strip() == f"({version.replace('.', ', ')})":
             return path
