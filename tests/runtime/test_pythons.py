@@ -16,7 +16,7 @@ FILES = sorted(RUNTIME.rglob("*.py"))
 
 def listed(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
+        return sorted(path.name for path in folder.iterdir())
     except OSError:  # it is not there, or another user's
         return []
 
