@@ -127,7 +127,7 @@ def _secret(path: Path, name: str) -> str:
 
 
 def engine_options(function: Function) -> Function:
-    """Adds ``--engine`` and ``--timeout`` to a command."""
+    """Adds ``--engine``, ``--require-isolation`` and ``--timeout`` to a command."""
     choices: Callable[[Function], Function] = click.option(
         "--engine",
         type=click.Choice(["auto", "docker", "process", "ray"]),
@@ -136,4 +136,9 @@ def engine_options(function: Function) -> Function:
     seconds: Callable[[Function], Function] = click.option(
         "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds. [default: the manifest's]"
     )
-    return choices(seconds(function))
+    least: Callable[[Function], Function] = click.option(
+        "--require-isolation",
+        type=click.Choice(["sandbox", "landlock", "process"]),
+        help="Refuse to run with less. [default: the strongest that the machine has]",
+    )
+    return choices(least(seconds(function)))

@@ -212,7 +212,18 @@ def make_job(
         | _spi_variables(request, run, secrets, limits)
     )
     variables = joined(environment.variables, request.execution.environment or {}, ours, run.work)
-    return Job(program(request, run.work), run.root, run.work, variables, run.log, limits)
+    return Job(
+        program(request, run.work),
+        run.root,
+        run.work,
+        variables,
+        run.log,
+        limits,
+        network=request.execution.network,
+        base_work_dir=Path(request.execution.base_work_dir),
+        writable=(run.work, run.scratch, *(Path(place) for place in sorted(stage.volumes))),
+        readable=(secrets, *(Path(place) for place in sorted((stage.linked - stage.volumes) | stage.beside))),
+    )
 
 
 def _spi_variables(request: Request, run: RunFolder, secrets: Path, limits: Limits) -> dict[str, str]:

@@ -16,6 +16,7 @@ from nova_spi.errors import UsageError
 
 if TYPE_CHECKING:
     from nova_spi.checks.testing.cases import TestReport
+    from nova_spi.engines.process.isolation.levels import Level
 
 EXAMPLES = (
     "nova-spi test",
@@ -48,6 +49,7 @@ def command(
     words: Words,
     output: Path,
     engine: str | None,
+    require_isolation: "Level | None",
     timeout: float | None,
     debug: bool,
     interactive: bool,
@@ -60,7 +62,7 @@ def command(
         state.verbosity = 2
     if cases and (words.given or interactive):
         raise UsageError("--case and --input do not go together.", mend="nova-spi test --case NAME")
-    place = Place.open(path, engine)
+    place = Place.open(path, engine, require_isolation)
     if interactive:
         return _interact(Call.make(place, command_name, words), state)
     if words.given or command_name is not None:

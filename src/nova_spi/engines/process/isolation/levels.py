@@ -39,6 +39,16 @@ def best(cache_dir: Path) -> Level:
     return next(level for level in LEVELS if not why_not(level, cache_dir))
 
 
+def require_at_least(level: Level, cache_dir: Path) -> None:
+    """Refuses where this machine gives less than a level.
+
+    Raises:
+        EngineUnavailable: As `require`.
+    """
+    if LEVELS.index(best(cache_dir)) > LEVELS.index(level):
+        require(level, cache_dir)
+
+
 def require(level: Level, cache_dir: Path) -> None:
     """Refuses a level that this machine cannot give.
 
