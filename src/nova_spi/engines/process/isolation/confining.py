@@ -127,7 +127,7 @@ class Confining:
         """The files that it may use: what was bound into the sandbox, or the same on the machine itself."""
         order = self._order
         read = [b"/"] if inside else [*order.system, *order.readable]
-        write = [*order.writable, b"/tmp", _SHARED_MEMORY] if inside else order.writable  # noqa: S108 # its own
+        write = [*order.writable, b"/tmp", _SHARED_MEMORY] if inside else order.writable  # its own
         rules = [(name, landlock.READ) for name in read] + [(name, landlock.WRITE) for name in write]
         if not inside:
             rules.append((_SHARED_MEMORY, landlock.SHARED_MEMORY))

@@ -10,13 +10,15 @@ import struct
 from .order import Isolation
 from .system import call, path
 
-ROOT = b"/tmp"  # noqa: S108 # covered by the new root, in our own namespace
+ROOT = b"/tmp"  # covered by the new root, in our own namespace
 _SIZE = b"size=%d,mode=%o"
 _OWN_BYTES = 4 << 20
 _READ_ONLY, _NO_SUID, _NO_DEVICES, _ID_MAP = 1, 2, 4, 0x100000
 _HERE, _CLONE, _RECURSIVE, _EMPTY_PATH, _CLOSE = -100, 1, 0x8000, 0x1000, 0o2000000
 _MOVE_FROM_DESCRIPTOR = 4
 _BIND, _RECURSE, _PRIVATE, _NO_EXECUTION, _DETACH = 4096, 16384, 1 << 18, 8, 2
+_HIDDEN = (b"kcore", b"keys", b"key-users", b"kmsg", b"sysrq-trigger", b"timer_list")
+"""Files of ``/proc`` that tell of the whole machine and that no model needs."""
 _SHARED, _PLAIN = 0o1777, 0o755
 _FILES = {
     b"/etc/passwd": b"root:x:0:0:root:/root:/usr/sbin/nologin\nmodel:x:1000:1000:model:/tmp:/usr/sbin/nologin\n",
@@ -70,7 +72,7 @@ def build(order: Isolation, work: bytes, owner: int) -> None:
         own.append((order.base, _Tree(work, _NO_SUID | _NO_DEVICES, owner)))
     links = [(name, os.readlink(name)) for name in order.links]  # noqa: PTH115 - as above
     _memory(ROOT, _OWN_BYTES, _PLAIN)
-    for name in (b"/tmp", b"/dev/shm"):  # noqa: S108 # those of the sandbox
+    for name in (b"/tmp", b"/dev/shm"):  # those of the sandbox
         os.makedirs(_inside(name))  # noqa: PTH103 - as above
         _memory(_inside(name), order.memory, _SHARED)
     os.mkdir(_inside(b"/proc"))  # noqa: PTH102 - as above
@@ -87,6 +89,9 @@ def enter() -> None:
     os.chdir(ROOT)
     flags = _NO_SUID | _NO_DEVICES | _NO_EXECUTION
     call("mount", b"proc\0", path(b"proc"), b"proc\0", flags, None)
+    for name in _HIDDEN:
+        if os.path.exists(b"proc/" + name):  # noqa: PTH110 - as above
+            call("mount", path(b"dev/null"), path(b"proc/" + name), None, _BIND, None)
     call("pivot_root", path(b"."), path(b"."))
     call("umount2", path(b"."), _DETACH)
     os.chdir("/")

@@ -52,8 +52,8 @@ def mapping(user: int) -> int:
         if not os.read(reader, 1):
             raise PermissionError(1, "no user namespace")
         for name in ("uid_map", "gid_map"):
-            _write("/proc/%d/%s" % (child, name), b"0 %d 1" % user)
-        return os.open("/proc/%d/ns/user" % child, os.O_RDONLY | os.O_CLOEXEC)
+            _write(f"/proc/{child}/{name}", b"0 %d 1" % user)
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(reader)
         os.kill(child, 9)

@@ -41,7 +41,8 @@ def _and_landlock() -> str:
 
 def _landlock(network: str) -> list[Protection]:
     found = landlock.version()
-    files = f"landlock {found}; files in /dev/shm can be opened by name, and names and sizes of others can be asked for"
+    files = f"landlock {found}; files in /dev/shm can be opened by name, and names, sizes, "
+    files += "modes and times of your other files are within reach, their contents are not"
     shared = f"nothing; {network} is asked for, and at this level that is the machine's whole network, loopback too"
     silent = "seccomp: no sockets"
     signals = f"landlock {found}: no signals to others, and /proc is closed"

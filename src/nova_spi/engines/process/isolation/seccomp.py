@@ -1,7 +1,8 @@
 """The filter of system calls, assembled here as the kernel's virtual machine takes it (``seccomp(2)``, ``bpf``).
 
 It forbids what a model does not need and an attack on the kernel or on other processes does; everything else works.
-``clone3`` answers ENOSYS, since its flags lie where a filter cannot look; libraries then take ``clone``.
+``clone3`` answers ENOSYS, since its flags lie where a filter cannot look; libraries then take ``clone``. No file can be
+made set-uid: where root starts a run, the model's files are root's.
 """
 
 import struct
@@ -10,19 +11,32 @@ from array import array
 from .system import MACHINES, call, machine
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT = 0, 4, 16, 24
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _FOURTH_AT = 0, 4, 16, 24, 32, 40
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _ARCHITECTURES = (0xC000003E, 0xC00000B7)
 _X32 = 0x40000000
 _NAMESPACES = 0x7E020000  # every CLONE_NEW* that clone(2) takes
+_SET_ID = 0o6000  # a file that runs with its owner's rights: root's, where root started the run
+_MAKES = 0x400040  # O_CREAT, __O_TMPFILE
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 
 UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
 """The families of addresses that may be allowed."""
 
-CLONE, CLONE3, SOCKET, IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
+CLONE, SOCKET, IOCTL = (56, 220), (41, 198), (16, 29)
+NOT_THERE = {"clone3": (435, 435), "openat2": (437, 437)}
+"""Calls that answer ENOSYS, since what they ask for lies where a filter cannot look."""
+_MODES = {
+    "fchmod": ((91, _SECOND_AT), (52, _SECOND_AT)),
+    "fchmodat": ((268, _THIRD_AT), (53, _THIRD_AT)),
+    "fchmodat2": ((452, _THIRD_AT), (452, _THIRD_AT)),
+    "mknodat": ((259, _THIRD_AT), (33, _THIRD_AT)),
+}
+_MODES_X86 = {"chmod": (90, _SECOND_AT), "creat": (85, _SECOND_AT), "mknod": (133, _SECOND_AT)}
+_OPENING = (((257, _THIRD_AT, _FOURTH_AT), (2, _SECOND_AT, _THIRD_AT)), ((56, _THIRD_AT, _FOURTH_AT),))
+"""``openat`` and ``open``: their number, where their flags are and where the mode of a new file is."""
 FORBIDDEN = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -86,9 +100,11 @@ def assemble(families: "tuple[int, ...]", machine_name: str) -> bytes:
     program.append(_step(_LOAD, _NUMBER_AT))
     if column == 0:
         program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, _ERRNO | _EPERM)]
-    program += _answer(CLONE3[column], _ENOSYS)
+    for missing in NOT_THERE.values():
+        program += _answer(missing[column], _ENOSYS)
     namespaces = [_step(_ANY_BIT, _NAMESPACES, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
     program += _argument(CLONE[column], _FIRST_AT, namespaces)
+    program += _set_id(column)
     program += _argument(SOCKET[column], _FIRST_AT, _only(families))
     program += _argument(IOCTL[column], _SECOND_AT, _except(_TERMINAL_INPUT))
     numbers = [numbers[column] for numbers in FORBIDDEN.values()]
@@ -122,6 +138,16 @@ def _answer(number: int, error: int) -> "list[bytes]":
 def _argument(number: int, at: int, steps: "list[bytes]") -> "list[bytes]":
     """For one call: loads an argument's lower half and runs ``steps``, which must return."""
     return [_step(_EQUAL, number, 0, len(steps) + 1), _step(_LOAD, at), *steps]
+
+
+def _set_id(column: int) -> "list[bytes]":
+    refuse = [_step(_ANY_BIT, _SET_ID, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
+    calls = [places[column] for places in _MODES.values()] + (list(_MODES_X86.values()) if column == 0 else [])
+    program = [step for number, at in calls for step in _argument(number, at, refuse)]
+    for number, flags_at, mode_at in _OPENING[column]:
+        makes = [_step(_ANY_BIT, _MAKES, 1, 0), _step(_RETURN, _ALLOW), _step(_LOAD, mode_at)]
+        program += _argument(number, flags_at, makes + refuse)
+    return program
 
 
 def _only(values: "tuple[int, ...]") -> "list[bytes]":
