@@ -148,7 +148,7 @@ class Engine(Protocol):
 
     @property
     def level(self) -> str:
-        """How far a run is isolated from the machine: ``sandbox``, ``landlock``, or ``process``, which is not at all."""
+        """How far a run is isolated from the machine: ``sandbox``, ``landlock`` or ``process`` (not at all)."""
         ...
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
