@@ -45,7 +45,7 @@ class Launch:
         Raises:
             EngineUnavailable: The program is not there, or the machine cannot start one more process.
         """
-        request = _request(job, level)
+        program = find_program(job)
         self.program: int | None = None
         self.report: dict[str, Any] | None = None
         self.gone = False
@@ -58,7 +58,7 @@ class Launch:
         os.set_blocking(self._status.fileno(), False)
         _widen(self.log)
         try:
-            self._send(request)
+            self._send(_request(job, program, level))
         except BaseException:
             self.close()
             raise
@@ -194,8 +194,7 @@ def no_launcher() -> EngineUnavailable:
     )
 
 
-def _request(job: Job, level: str) -> bytes:
-    program = find_program(job)
+def _request(job: Job, program: str, level: str) -> bytes:
     request = Request(
         os.getpid(),
         os.fsencode(program),

@@ -11,7 +11,7 @@ _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _CLEAR_
 _NO_ROOT_BITS = 0xF  # NOROOT and NO_SETUID_FIXUP, both locked: being root brings no capability
 _CAPABILITIES_3 = b"\x22\x05\x08\x20" + b"\0" * 4
 _LO_UP = b"lo".ljust(16, b"\0") + b"\x41\0" + b"\0" * 22  # struct ifreq: IFF_UP | IFF_RUNNING
-_SIOCSIFFLAGS = 0x8914
+_AF_INET, _SOCK_DGRAM, _SIOCSIFFLAGS = 2, 2, 0x8914
 
 
 def leave(kinds: int) -> None:
@@ -62,10 +62,9 @@ def mapping(user: int) -> int:
 
 def loopback() -> None:
     """Switches on the network of this namespace, which is the machine talking to itself."""
-    sockets, control = __import__("_socket"), __import__("fcntl")
-    own = sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM)
-    control.ioctl(own.fileno(), _SIOCSIFFLAGS, _LO_UP)
-    own.close()
+    own = call("socket", _AF_INET, _SOCK_DGRAM, 0)
+    call("ioctl", own, _SIOCSIFFLAGS, _LO_UP)
+    os.close(own)
 
 
 def give_up() -> None:

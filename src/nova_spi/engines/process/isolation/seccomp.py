@@ -6,9 +6,8 @@ made set-uid: where root starts a run, the model's files are root's.
 """
 
 import struct
-from array import array
 
-from .system import MACHINES, call, machine
+from .system import MACHINES, address, call, machine
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _FOURTH_AT = 0, 4, 16, 24, 32, 40
@@ -121,8 +120,7 @@ def apply(families: "tuple[int, ...]") -> None:
         OSError: The kernel has no such filters.
     """
     program = assemble(families, machine())
-    kept = array("B", program)
-    header = struct.pack("HxxxxxxQ", len(program) // 8, kept.buffer_info()[0])
+    header = struct.pack("HxxxxxxQ", len(program) // 8, address(program))
     call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     call("prctl", _PR_SET_SECCOMP, _MODE_FILTER, header)
 

@@ -1,8 +1,10 @@
-"""Calls to the kernel that Python has no function for, through the C half of ``ctypes`` (the other half costs 5 ms)."""
+"""Calls to the kernel that Python has no function for, through the C half of ``ctypes``.
+
+Its other half, and ``array`` too, would cost every run some 5 ms.
+"""
 
 import os
 import sys
-from array import array
 
 _ctypes = __import__("_ctypes")
 
@@ -14,6 +16,8 @@ NUMBERS = {
     "sethostname": (170, 161),
     "mount": (165, 40),
     "umount2": (166, 39),
+    "socket": (41, 198),
+    "ioctl": (16, 29),
     "pivot_root": (155, 41),
     "unshare": (272, 97),
     "open_tree": (428, 428),
@@ -28,6 +32,10 @@ NUMBERS = {
 
 class _Long(_ctypes._SimpleCData):  # type: ignore[misc, name-defined] # the C half has no stubs
     _type_ = "l"
+
+
+class _Text(_ctypes._SimpleCData):  # type: ignore[misc, name-defined] # the C half has no stubs
+    _type_ = "z"
 
 
 class _Function(_ctypes.CFuncPtr):  # type: ignore[misc, name-defined] # the C half has no stubs
@@ -56,13 +64,17 @@ def call(name: str, *arguments: "int | bytes | None") -> int:
     """
     if _COLUMN is None or _SYSCALL is None:
         raise OSError(38, "system calls of this machine are not known")
-    kept = [array("B", word or b"\0") if isinstance(word, bytes) else word for word in arguments]
-    words = [word.buffer_info()[0] if isinstance(word, array) else word or 0 for word in kept]
-    found: int = _SYSCALL(_Long(NUMBERS[name][_COLUMN]), *[_Long(word) for word in words])
+    words = [_Text(word) if isinstance(word, bytes) else _Long(word or 0) for word in arguments]
+    found: int = _SYSCALL(_Long(NUMBERS[name][_COLUMN]), *words)
     if found < 0:
         number = _ctypes.get_errno()
         raise OSError(number, os.strerror(number), name)
     return found
+
+
+def address(data: bytes) -> int:
+    """Where the bytes lie, for a structure that points to them; the caller keeps them alive."""
+    return int.from_bytes(memoryview(_Text(data)).cast("B"), sys.byteorder)
 
 
 def path(text: bytes) -> bytes:
