@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from nova_spi.engines.port import Job
+from nova_spi.engines.port import Job, Limits
 from nova_spi.engines.process.isolation.order import Isolation
 
 USER = 65_533
@@ -45,7 +45,7 @@ def isolation(job: Job, program: str, level: str) -> Isolation:
     found.network = job.network.encode()
     found.user = USER if os.geteuid() == 0 else 0
     found.processes = PROCESSES
-    found.memory = USUAL_MEMORY if job.limits.memory_bytes is None else max(LEAST_MEMORY, job.limits.memory_bytes // 2)
+    found.memory = files_in_memory(job.limits)
     folders = [Path(name) for name in _FOLDERS]
     found.links = [os.fsencode(path) for path in folders if path.is_symlink() and level == "sandbox"]
     system = [path for path in folders if path.is_dir() and not (path.is_symlink() and level == "sandbox")]
@@ -63,6 +63,11 @@ def isolation(job: Job, program: str, level: str) -> Isolation:
     found.links += [os.fsencode(link) for link in links if not _below(link, [*shown, *readable])]
     found.base = os.fsencode(_base(job, [*shown, *readable]))
     return found
+
+
+def files_in_memory(limits: Limits) -> int:
+    """Bytes that each of ``/tmp`` and ``/dev/shm`` of a sandbox may hold."""
+    return USUAL_MEMORY if limits.memory_bytes is None else max(LEAST_MEMORY, limits.memory_bytes // 2)
 
 
 def _etc(job: Job, level: str) -> tuple[str, ...]:

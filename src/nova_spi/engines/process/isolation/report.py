@@ -3,7 +3,7 @@
 from nova_spi.engines.port import Limits, Protection
 from nova_spi.engines.process.isolation import landlock
 from nova_spi.engines.process.isolation.levels import Level
-from nova_spi.engines.process.isolation.plan import PROCESSES
+from nova_spi.engines.process.isolation.plan import PROCESSES, files_in_memory
 from nova_spi.engines.process.protection import protection as of_process
 
 _SIGNALS_SINCE = 6
@@ -24,7 +24,10 @@ def _sandbox(limits: Limits, network: str) -> list[Protection]:
     ends = "deadline: SIGTERM, then the whole process namespace ends"
     own = "netns: no network but its own loopback"
     shared = f"nothing; {network} is asked for, and at this level that is the machine's whole network, loopback too"
+    (memory,) = (row for row in of_process(limits) if row.what == "memory")
+    beside = f"; files in its /tmp and its /dev/shm come on top, up to {files_in_memory(limits)} bytes each"
     return [
+        Protection("memory", memory.limit, memory.by + beside, False),
         Protection("pids", f"{PROCESSES} processes and threads", "rlimit, counted in the sandbox alone", True),
         Protection("network", "none", own, True) if network == "none" else Protection("network", "", shared, False),
         Protection("files", "the run's folders, its inputs and its environment", f"{by}{_and_landlock()}", True),
