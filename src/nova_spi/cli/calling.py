@@ -10,6 +10,7 @@ from nova_spi.cli.state import State
 
 if TYPE_CHECKING:
     from nova_spi.engines.port import Engine
+    from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.project.folder import Folder
     from nova_spi.settings import Settings
@@ -24,15 +25,18 @@ class Place:
     engine: "Engine"
 
     @classmethod
-    def open(cls, path: Path, engine: str | None) -> "Place":
-        """Opens the project at ``path``; ``engine`` is the option's value, None takes the settings'."""
+    def open(cls, path: Path, engine: str | None, isolation: "Level | None" = None) -> "Place":
+        """Opens the project at ``path``; ``engine`` is the option's value, None takes the settings'.
+
+        ``isolation`` is the least level to run at; None takes the strongest that the machine has.
+        """
         from nova_spi.engines.select import select
         from nova_spi.project.folder import open_folder
         from nova_spi.settings import Settings
 
         folder = open_folder(path)
         settings = Settings.load(folder.root, engine=engine)
-        return cls(folder, settings, select(settings.engine, settings))
+        return cls(folder, settings, select(settings.engine, settings, isolation))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ def _secret(path: Path, name: str) -> str:
 
 
 def engine_options(function: Function) -> Function:
-    """Adds ``--engine`` and ``--timeout`` to a command."""
+    """Adds ``--engine``, ``--require-isolation`` and ``--timeout`` to a command."""
     choices: Callable[[Function], Function] = click.option(
         "--engine",
         type=Choice(["auto", "docker", "process", "ray"]),
@@ -140,4 +140,9 @@ def engine_options(function: Function) -> Function:
         metavar="SECONDS",
         help="When the run is ended.  [default: the manifest's]",
     )
-    return choices(seconds(function))
+    least: Callable[[Function], Function] = click.option(
+        "--require-isolation",
+        type=click.Choice(["sandbox", "landlock", "process"]),
+        help="Refuse to run with less. [default: the strongest that the machine has]",
+    )
+    return choices(least(seconds(function)))

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from nova_spi.progress import Progress
 
 Reason = Literal["exited", "signalled", "timeout", "out_of_memory", "out_of_disk", "cancelled"]
+Network = Literal["none", "egress", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,10 @@ class Job:
         variables: Its whole environment; nothing else is passed.
         log: Where its standard output and error go, together.
         limits: See `Limits`.
+        network: What of the network it sees: ``none``, ``egress`` or ``full``; enforced above level ``process``.
+        base_work_dir: Where an isolated program sees ``work_dir`` a second time, as the manifest names it.
+        writable: Where an isolated program may write; none is ``folder``.
+        readable: What an isolated program may read beside that, its environment and the machine's own libraries.
     """
 
     argv: tuple[str, ...]
@@ -85,6 +90,10 @@ class Job:
     variables: Mapping[str, str]
     log: Path
     limits: Limits
+    network: Network = "full"
+    base_work_dir: Path | None = None
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ class Protection:
     """What an engine does about one kind of harm, for the evidence.
 
     Attributes:
-        what: memory, cpu, pids, network, files, time, disk, log.
+        what: memory, cpu, pids, network, files, time, disk, log; where it is isolated, processes and kernel too.
         limit: The limit in words, e.g. ``2147483648 bytes``; empty where there is none.
         by: What enforces it (rlimit, watchdog, deadline, ...), or ``nothing``.
         hard: True where the model cannot get past it.
@@ -139,7 +148,7 @@ class Engine(Protocol):
 
     @property
     def level(self) -> str:
-        """How far a run is isolated from the machine, e.g. ``process``: not at all."""
+        """How far a run is isolated from the machine: ``sandbox``, ``landlock`` or ``process`` (not at all)."""
         ...
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
@@ -159,6 +168,6 @@ class Engine(Protocol):
         """
         ...
 
-    def protection(self, limits: Limits) -> tuple[Protection, ...]:
-        """What this engine enforces of ``limits`` on this machine, and what it does not protect."""
+    def protection(self, limits: Limits, network: Network = "full") -> tuple[Protection, ...]:
+        """What this engine enforces of ``limits`` and ``network`` on this machine, and what it does not protect."""
         ...

@@ -2,6 +2,7 @@
 
 from nova_spi.engines.port import Engine
 from nova_spi.engines.process.engine import ProcessEngine
+from nova_spi.engines.process.isolation.levels import Level, require_at_least
 from nova_spi.errors import EngineUnavailable, UsageError
 from nova_spi.settings import Settings
 
@@ -11,19 +12,22 @@ _ABSENT = {
 }
 
 
-def select(name: str, settings: Settings) -> Engine:
+def select(name: str, settings: Settings, isolation: Level | None = None) -> Engine:
     """The engine for a name.
 
     Args:
         name: ``auto`` (the best that is here), ``process``, ``docker`` or ``ray``.
         settings: Where environments are kept.
+        isolation: The least level of isolation; None takes the strongest that the machine has, whatever it is.
 
     Raises:
-        EngineUnavailable: It is not on this machine.
+        EngineUnavailable: It is not on this machine, or the machine cannot isolate a model as far as ``isolation``.
         UsageError: There is no engine of this name.
     """
     if name in ("auto", "process"):
-        return ProcessEngine(settings.cache_dir)
+        if isolation is not None:
+            require_at_least(isolation, settings.cache_dir)
+        return ProcessEngine(settings.cache_dir, "auto")
     if name in _ABSENT:
         raise EngineUnavailable(
             f"The engine '{name}' is not available.", why=_ABSENT[name], mend="--engine process", engine=name

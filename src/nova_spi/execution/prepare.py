@@ -215,7 +215,18 @@ def make_job(
     base = request.execution.base_work_dir
     own = {name: _moved(value, base, run.work) for name, value in (request.execution.environment or {}).items()}
     variables = joined(environment.variables, own, ours, run.work)
-    return Job(program(request, run.work), run.root, run.work, variables, run.log, limits)
+    return Job(
+        program(request, run.work),
+        run.root,
+        run.work,
+        variables,
+        run.log,
+        limits,
+        network=request.execution.network,
+        base_work_dir=Path(request.execution.base_work_dir),
+        writable=(run.work, run.scratch, *(Path(place) for place in sorted(stage.volumes))),
+        readable=(secrets, *(Path(place) for place in sorted((stage.linked - stage.volumes) | stage.beside))),
+    )
 
 
 def _spi_variables(request: Request, run: RunFolder, secrets: Path, limits: Limits) -> dict[str, str]:

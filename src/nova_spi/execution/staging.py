@@ -33,12 +33,16 @@ class Stage:
     Attributes:
         bytes: What has been put there, for the limit of the disk.
         linked: The real places of what stands there as a link.
+        volumes: Those of them that are kept between executions and may be written.
+        beside: Folders of ours that stand there as a link, for reading.
     """
 
     def __init__(self, work: Path) -> None:
         self.work = work
         self.bytes = 0
         self.linked: set[str] = set()
+        self.volumes: set[str] = set()
+        self.beside: set[str] = set()
         self._made: set[str] = {str(work)}
 
     def place(self, relative: str) -> Path:
@@ -128,12 +132,14 @@ class Stage:
                 code="run.staging",
             )
         self._link(storage, target)
+        self.volumes.add(str(storage.resolve()))
 
     def link(self, source: Path, relative: str) -> None:
         """Links a folder of ours; what stood at the place is replaced."""
         target = self.place(relative)
         remove_tree(target)
         target.symlink_to(source)
+        self.beside.add(str(source))
 
     def _link(self, source: Path, target: Path) -> None:
         real = source.resolve()

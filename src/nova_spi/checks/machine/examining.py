@@ -89,9 +89,20 @@ def _process_engine(settings: Settings) -> Finding:
     return Finding(
         "engine process",
         "ok",
-        f"a trial program ran in {outcome.wall_seconds * 1000:.0f} ms; it limits time, memory and disk, "
-        "and isolates neither files nor network",
+        f"a trial program ran in {outcome.wall_seconds * 1000:.0f} ms; models run at the level {_level(settings)}",
     )
+
+
+def _level(settings: Settings) -> str:
+    """The level of isolation, and why it is no higher."""
+    from nova_spi.engines.process.isolation.levels import LEVELS, best, why_not
+
+    found = best(settings.cache_dir)
+    above = [(level, why_not(level, settings.cache_dir)) for level in LEVELS[: LEVELS.index(found)]]
+    kept = "files and network are isolated" if not above else "it is no sandbox"
+    if found == "process":
+        kept = "neither files nor network are isolated"
+    return "; ".join([f"'{found}': {kept}", *(f"'{level}' is not to be had: {reason}" for level, reason in above)])
 
 
 def _docker_engine(_: Settings) -> Finding:

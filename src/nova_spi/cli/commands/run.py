@@ -1,6 +1,7 @@
 """``nova-spi run``: one execution of a local model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from nova_spi.cli.calling import Call, Place
 from nova_spi.cli.inputs import Words, engine_options, input_options
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
+
+if TYPE_CHECKING:
+    from nova_spi.engines.process.isolation.levels import Level
 
 EXAMPLES = (
     'nova-spi run --input prompt="Hello, world!"',
@@ -37,10 +41,11 @@ def command(
     words: Words,
     output: Path,
     engine: str | None,
+    require_isolation: "Level | None",
     timeout: float | None,
 ) -> int:
     """Run the model of the project PATH once (default: the current folder)."""
-    call = Call.make(Place.open(path, engine), command_name, words)
+    call = Call.make(Place.open(path, engine, require_isolation), command_name, words)
     result = call.execute(state, output=output, timeout=timeout)
     results.show(result, state, f"{call.place.folder.manifest.model.name}: {call.command} succeeded")
     return result.error.exit_status if result.error else 0

@@ -16,6 +16,7 @@ from nova_spi.errors import RunCancelled, UsageError
 
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import CaseResult, TestReport
+    from nova_spi.engines.process.isolation.levels import Level
 
 EXAMPLES = (
     "nova-spi test",
@@ -51,6 +52,7 @@ def command(
     words: Words,
     output: Path,
     engine: str | None,
+    require_isolation: "Level | None",
     timeout: float | None,
     debug: bool,
     interactive: bool,
@@ -63,7 +65,7 @@ def command(
         state.verbosity = 2
     if cases and (words.given or interactive):
         raise UsageError("--case and --input do not go together.", mend="nova-spi test --case NAME")
-    place = Place.open(path, engine)
+    place = Place.open(path, engine, require_isolation)
     if interactive:
         return _interact(Call.make(place, command_name, words), state)
     if words.given or command_name is not None:

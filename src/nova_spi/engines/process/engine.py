@@ -2,32 +2,51 @@
 
 import threading
 from pathlib import Path
+from typing import Literal
 
-from nova_spi.engines.port import Environment, Job, Limits, Outcome, Protection, Recipe
+from nova_spi.engines.port import Environment, Job, Limits, Network, Outcome, Protection, Recipe
 from nova_spi.engines.process.environments import Environments
-from nova_spi.engines.process.protection import protection
+from nova_spi.engines.process.isolation.levels import Level, best, require
+from nova_spi.engines.process.isolation.report import protection
 from nova_spi.engines.process.running import run
 from nova_spi.progress import Progress
 
 
 class ProcessEngine:
-    """Runs models as processes of this user. It protects the machine from accidents, not from a hostile model.
+    """Runs models as processes of this machine.
+
+    At level ``sandbox`` or ``landlock`` a model is kept from the machine's files, processes and network; at level
+    ``process`` the machine is protected from accidents, not from a hostile model. Environments are always made at
+    level ``process``: installing needs the network, and what is installed is the project's own choice.
 
     Attributes:
         name: ``process``.
-        level: How far a run is isolated: ``process`` (see `nova_spi.engines.process.protection`).
     """
 
     name = "process"
-    level = "process"
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, cache_dir: Path, level: Level | Literal["auto"] = "process") -> None:
         """Nothing happens yet.
 
         Args:
             cache_dir: Where environments are kept; made when it is needed.
+            level: ``sandbox``, ``landlock`` or ``process``; ``auto`` is the strongest that the machine has.
         """
+        self._cache_dir = cache_dir
+        self._wanted = level
         self._environments = Environments(cache_dir)
+
+    @property
+    def level(self) -> Level:
+        """How far a run is isolated; asking tries it out, once.
+
+        Raises:
+            EngineUnavailable: The machine cannot give the level that was asked for.
+        """
+        if self._wanted == "auto":
+            return best(self._cache_dir)
+        require(self._wanted, self._cache_dir)
+        return self._wanted
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
         """See `nova_spi.engines.port.Engine.provide`."""
@@ -40,8 +59,8 @@ class ProcessEngine:
         SIGKILL. The outcome comes 3 s after that at the latest, whatever cannot be ended. An exception on the way, a
         KeyboardInterrupt above all, ends everything before it goes on.
         """
-        return run(job, progress, cancel)
+        return run(job, progress, cancel, level=self.level)
 
-    def protection(self, limits: Limits) -> tuple[Protection, ...]:
+    def protection(self, limits: Limits, network: Network = "full") -> tuple[Protection, ...]:
         """See `nova_spi.engines.port.Engine.protection`."""
-        return protection(limits)
+        return protection(limits, self.level, network)

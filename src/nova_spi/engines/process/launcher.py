@@ -19,7 +19,8 @@ It is a child subreaper (``prctl(2)``, Linux): a descendant that daemonises beco
 finds and ends every one. Where there is no ``prctl`` (macOS) it ends the program's process group.
 
 It starts before every run, so it imports the C halves of ``signal`` and ``ctypes`` alone and reads no JSON: 4 ms more
-than an empty program instead of 20. The model's program is prepared in `_become`; stronger isolation belongs there.
+than an empty program instead of 20. The model's program is prepared in `_become`; what the levels above ``process`` add
+is in `isolation.confining`, which is loaded where it is asked for.
 """
 
 import os
@@ -30,6 +31,10 @@ import time
 
 from .request import Request
 from .tree import descendants, kill_below, send
+
+TYPE_CHECKING = False  # of `typing`, which would cost every run 5 ms
+if TYPE_CHECKING:
+    from .isolation.confining import Confining
 
 signal = __import__("_signal")
 
@@ -55,12 +60,13 @@ class Supervision:
         alive: Processes that could not be ended.
     """
 
-    def __init__(self, child: int, wake: int) -> None:
+    def __init__(self, child: int, wake: int, verdict: int) -> None:
         self.child = child
         self.status: int | None = None
         self.leftovers = 0
         self.alive = 0
         self._wake = wake
+        self._verdict = verdict
         self._started = self._ended = time.monotonic()
         self._alone = False
 
@@ -75,6 +81,17 @@ class Supervision:
                     self._end_all(time.monotonic() + ENDING_SECONDS)
                     return
         self._settle()
+
+    def hear_verdict(self) -> None:
+        """In a sandbox the program is not our child: the process that was its parent has said how it ended."""
+        if self._verdict < 0:
+            return
+        os.set_blocking(self._verdict, False)
+        try:
+            if said := os.read(self._verdict, 64):
+                self.status, self.leftovers = map(int, said.split())
+        except BlockingIOError:
+            return  # what could not be ended still holds it
 
     def report(self) -> bytes:
         """The last line: wait status (-1: still there), wall and CPU seconds, peak of one process, what was left."""
@@ -212,38 +229,59 @@ def _plain_process(parent: int) -> None:
             pass  # a machine without it, or one that says more already
 
 
-def _become(request: Request, launcher: int, failure: int) -> None:
+def _become(request: Request, launcher: int, failure: int, verdict: int) -> None:
     """In the forked child: becomes the program, or says through ``failure`` which step failed with which errno."""
     step = 0
+    confining = _confining(request) if request.isolation else None
     try:
         _plain_process(launcher)
         for text in request.limits:
             _limit(text)
+        if confining is not None:
+            confining.enter(failure, verdict)
         step = 1
         os.chdir(request.work_dir)
         step = 2
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(2, 1)
         variables = dict(word.split(b"=", 1) for word in request.variables if word)
+        if confining is not None:
+            confining.give_up()
         os.execve(request.program, request.argv, variables)  # noqa: S606 - no shell, on purpose
     except OSError as error:
+        if confining is not None and confining.at is not None:
+            step = len(STEPS) + confining.at
         os.write(failure, b'{"errno": %d, "step": %d}\n' % (error.errno or 0, step))
     finally:
         os._exit(127)
 
 
-def _start(request: Request) -> tuple[int, bytes]:
-    """Forks, tells so, and waits until the program has taken the child's place. Returns its id and the failure."""
+def _confining(request: Request) -> "Confining":
+    from .isolation.confining import Confining
+    from .isolation.order import Isolation
+
+    return Confining(Isolation.decode(request.isolation), request.work_dir)
+
+
+def _start(request: Request) -> tuple[int, bytes, int]:
+    """Forks, tells so, and waits until the program has taken the child's place.
+
+    Returns:
+        Its id, the failure, and where the verdict of `Supervision.hear_verdict` comes, -1 without one.
+    """
     reader, writer = os.pipe()
+    verdict, judge = os.pipe() if request.isolation else (-1, -1)
     launcher = os.getpid()
     child = os.fork()
     if child == 0:
-        _become(request, launcher, writer)
+        _become(request, launcher, writer, judge)
     os.close(writer)
+    if judge >= 0:
+        os.close(judge)
     _tell(b'{"started": %d}\n' % child)
     failure = os.read(reader, 4096)
     os.close(reader)
-    return child, failure
+    return child, failure, verdict
 
 
 def _tell(line: bytes) -> None:
@@ -258,12 +296,13 @@ def main() -> None:
     request = Request.decode(_read(int(_read(8))))
     _guard(request.parent)
     wake = _listen()
-    child, failure = _start(request)
+    child, failure, verdict = _start(request)
     if failure:
         os.waitpid(child, 0)
         _tell(failure)
         os._exit(1)
-    supervision = Supervision(child, wake)
+    supervision = Supervision(child, wake, verdict)
     supervision.watch()
+    supervision.hear_verdict()
     _tell(supervision.report())
     os._exit(0)

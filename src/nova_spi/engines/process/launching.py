@@ -15,6 +15,8 @@ from typing import Any
 
 from nova_spi.engines.port import Job
 from nova_spi.engines.process import launcher
+from nova_spi.engines.process.isolation import confining
+from nova_spi.engines.process.isolation.plan import isolation
 from nova_spi.engines.process.log import PIPE_BYTES
 from nova_spi.engines.process.request import Request
 from nova_spi.engines.process.tree import kill_below
@@ -37,13 +39,13 @@ class Launch:
         gone: The launcher has closed its status pipe.
     """
 
-    def __init__(self, job: Job) -> None:
-        """Starts the launcher and hands it the job.
+    def __init__(self, job: Job, level: str = "process") -> None:
+        """Starts the launcher and hands it the job, to be run at an isolation level.
 
         Raises:
             EngineUnavailable: The program is not there, or the machine cannot start one more process.
         """
-        request = _request(job)
+        program = find_program(job)
         self.program: int | None = None
         self.report: dict[str, Any] | None = None
         self.gone = False
@@ -56,7 +58,7 @@ class Launch:
         os.set_blocking(self._status.fileno(), False)
         _widen(self.log)
         try:
-            self._send(request)
+            self._send(_request(job, program, level))
         except BaseException:
             self.close()
             raise
@@ -130,7 +132,7 @@ class Launch:
         if "started" in said:
             self.program = said["started"]
         elif "errno" in said:
-            number, step = said["errno"], launcher.STEPS[said["step"]]
+            number, step = said["errno"], (*launcher.STEPS, *confining.STEPS)[said["step"]]
             raise EngineUnavailable(
                 f"The model's program could not be started: it could not {step}.",
                 why=os.strerror(number),
@@ -192,8 +194,7 @@ def no_launcher() -> EngineUnavailable:
     )
 
 
-def _request(job: Job) -> bytes:
-    program = find_program(job)
+def _request(job: Job, program: str, level: str) -> bytes:
     request = Request(
         os.getpid(),
         os.fsencode(program),
@@ -201,6 +202,7 @@ def _request(job: Job) -> bytes:
         [os.fsencode(word) for word in (program, *job.argv[1:])],
         rlimits(job),
         [os.fsencode(f"{name}={value}") for name, value in job.variables.items()],
+        isolation(job, program, level).encode() if level != "process" else None,
     )
     try:
         return request.encode()

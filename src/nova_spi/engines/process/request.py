@@ -14,9 +14,10 @@ class Request:
         argv: Its arguments, with its name.
         limits: ``RLIMIT_NAME=VALUE``, set soft and hard.
         variables: ``NAME=VALUE``, its whole environment.
+        isolation: The words of an `isolation.order.Isolation`; none at level ``process``.
     """
 
-    __slots__ = ("argv", "limits", "parent", "program", "variables", "work_dir")
+    __slots__ = ("argv", "isolation", "limits", "parent", "program", "variables", "work_dir")
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class Request:
         argv: list[bytes],
         limits: list[bytes],
         variables: list[bytes],
+        isolation: "list[bytes] | None" = None,
     ) -> None:
         self.parent = parent
         self.program = program
@@ -33,6 +35,7 @@ class Request:
         self.argv = argv
         self.limits = limits
         self.variables = variables
+        self.isolation = isolation or []
 
     def encode(self) -> bytes:
         """The request as it goes through the control pipe.
@@ -41,7 +44,9 @@ class Request:
             ValueError: An argument or a variable holds a NUL, which no program can be given.
         """
         words = [b"%d" % self.parent, self.program, self.work_dir]
-        words += [b"%d" % len(self.argv), *self.argv, b"%d" % len(self.limits), *self.limits, *self.variables]
+        for several in (self.argv, self.limits, self.isolation):
+            words += [b"%d" % len(several), *several]
+        words += self.variables
         payload = b"\0".join(words)
         if payload.count(b"\0") != len(words) - 1:
             raise ValueError("an argument or a variable holds a NUL byte")
@@ -52,12 +57,14 @@ class Request:
         """Reads what `encode` wrote after its eight digits."""
         words = payload.split(b"\0")
         limits_at = 4 + int(words[3])
-        variables_at = limits_at + 1 + int(words[limits_at])
+        isolation_at = limits_at + 1 + int(words[limits_at])
+        variables_at = isolation_at + 1 + int(words[isolation_at])
         return cls(
             int(words[0]),
             words[1],
             words[2],
             words[4:limits_at],
-            words[limits_at + 1 : variables_at],
+            words[limits_at + 1 : isolation_at],
             words[variables_at:],
+            words[isolation_at + 1 : variables_at],
         )

@@ -31,7 +31,7 @@ class Running:
         reason: Why we ended it; None where we did not.
     """
 
-    def __init__(self, job: Job, progress: Progress, cancel: threading.Event | None) -> None:
+    def __init__(self, job: Job, progress: Progress, cancel: threading.Event | None, level: str) -> None:
         self.reason: Reason | None = None
         self._job = job
         self._cancel = cancel
@@ -41,7 +41,7 @@ class Running:
         self._disk = None if disk is None else DiskWatch(job.folder, disk)
         self._log = Log(job.log, job.limits.log_bytes, progress)
         try:
-            self._launch = Launch(job)
+            self._launch = Launch(job, level)
         except BaseException:
             self._log.close()
             raise
@@ -174,9 +174,9 @@ class Running:
         )
 
 
-def run(job: Job, progress: Progress, cancel: threading.Event | None = None) -> Outcome:
-    """See `nova_spi.engines.process.engine.ProcessEngine.run`."""
-    running = Running(job, progress, cancel)
+def run(job: Job, progress: Progress, cancel: threading.Event | None = None, *, level: str = "process") -> Outcome:
+    """See `nova_spi.engines.process.engine.ProcessEngine.run`; ``level`` is one of `isolation.levels.LEVELS`."""
+    running = Running(job, progress, cancel, level)
     try:
         return running.to_its_end()
     finally:

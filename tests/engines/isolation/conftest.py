@@ -1,0 +1,193 @@
+"""Real attacks, each in a run of its own. As root at level ``sandbox`` alone: at others by another user."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import nova_spi
+
+USER = 65534
+SOURCES = str(Path(nova_spi.__file__).parent.parent)
+BASE = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+DRIVER = """
+import json, sys
+from pathlib import Path
+from nova_spi.engines.port import Job, Limits
+from nova_spi.engines.process.running import run
+from nova_spi.progress import Silent
+
+asked = json.load(sys.stdin)
+folder = Path(asked["folder"])
+job = Job(
+    (asked.get("python") or sys.executable, "-c", asked["program"]), folder, folder,
+    {"PATH": "/usr/bin:/bin"} | asked["variables"], Path(asked["log"]), Limits(**asked["limits"]),
+    network=asked["network"], base_work_dir=Path("/app"),
+    readable=tuple(map(Path, asked["readable"])),
+)
+outcome = run(job, Silent(), level=asked["level"])
+print(json.dumps({"reason": outcome.reason, "exit": outcome.exit_code, "signal": outcome.signal,
+                  "left": outcome.leftovers, "wall": outcome.wall_seconds}))
+"""
+REASONS = """
+import sys
+from pathlib import Path
+from nova_spi.engines.process.isolation.levels import why_not
+print(why_not(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+@cache
+def python_of(who: str) -> str:
+    """A Python 3.11 or later that this user can start and import nova_spi with; empty where there is none."""
+    wanted = "import sys; assert sys.version_info >= (3, 11); import nova_spi.engines.process.isolation.levels"
+    for name in (BASE, *filter(None, map(shutil.which, ("python3", "/usr/bin/python3")))):
+        with contextlib.suppress(OSError):
+            if as_user(who, [name, "-B", "-c", wanted]).returncode == 0:
+                return name
+    return ""
+
+
+def as_user(who: str, argv: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    user = {"user": USER, "group": USER, "extra_groups": []} if who == "user" and os.geteuid() == 0 else {}
+    environment = {"PATH": os.defpath, "PYTHONPATH": SOURCES, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        argv, input=given, capture_output=True, text=True, env=environment, cwd="/", timeout=60, check=False, **user
+    )
+
+
+@cache
+def missing(who: str, level: str) -> str:
+    """Why a level is not to be had for root or for an ordinary user; empty where it is."""
+    python = python_of(who)
+    if not python:
+        return "no Python that an ordinary user can start with nova-spi"
+    with tempfile.TemporaryDirectory() as folder:
+        found = as_user(who, [python, "-B", "-c", REASONS, level, folder])
+    return found.stdout.strip() or found.stderr.strip()
+
+
+class Victim:
+    """What an attack is after: a folder with a secret, servers, a process; all of the same user as the attacker."""
+
+    def __init__(self, owner: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="victim-", dir="/var/tmp"))
+        self.secret = self.folder / "secret.txt"
+        self.secret.write_text("the secret")
+        self.path = str(self.folder / "socket")
+        self.abstract = f"\0victim-{self.folder.name}"
+        self.servers = [
+            self.serve(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
+            self.serve(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
+            self.serve(socket.AF_UNIX, socket.SOCK_STREAM, self.path),
+            self.serve(socket.AF_UNIX, socket.SOCK_STREAM, self.abstract),
+        ]
+        self.tcp, self.udp = (server.getsockname()[1] for server in self.servers[:2])
+        for path in (self.folder, self.secret, self.path):
+            os.chown(path, owner, owner)
+        user = {"user": owner, "group": owner} if os.geteuid() == 0 else {}
+        self.process = subprocess.Popen(["sleep", "600"], env={"VICTIM": "the secret"}, cwd="/", **user)
+
+    def serve(self, family: int, kind: int, address) -> socket.socket:
+        server = socket.socket(family, kind)
+        server.bind(address)
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while kind == socket.SOCK_DGRAM:
+                    _, caller = server.recvfrom(64)
+                    if caller is None:
+                        return
+                    server.sendto(b"hello", caller)
+                server.listen()
+                while True:
+                    with server.accept()[0] as caller:
+                        caller.sendall(b"hello")
+
+        threading.Thread(target=answer, daemon=True).start()
+        return server
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for server in self.servers:
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            server.close()
+        shutil.rmtree(self.folder)
+
+
+class Range:
+    """Where attacks are made: root's own or an ordinary user's, at one level."""
+
+    def __init__(self, who: str, level: str) -> None:
+        self.who, self.level = who, level
+        self.owner = USER if who == "user" and os.geteuid() == 0 else os.geteuid()
+        self.victim = Victim(self.owner)
+        self.folder = Path(tempfile.mkdtemp(prefix="range-", dir="/var/tmp"))
+        self.work = self.folder / "run"
+        self.work.mkdir()
+        for path in (self.folder, self.work):
+            os.chown(path, self.owner, self.owner)
+
+    def run(self, program: str, *, network: str = "none", python: str = "", variables=None, readable=(), **limits):
+        """Runs a program; returns how it ended, and everything that it printed."""
+        names = {"SECRET": self.victim.secret, "PATH_SOCKET": self.victim.path, "ABSTRACT": self.victim.abstract}
+        numbers = {"TCP": self.victim.tcp, "UDP": self.victim.udp, "VICTIM": self.victim.process.pid}
+        told = "".join(f"{name} = {str(value)!r}\n" for name, value in names.items())
+        told += "".join(f"{name} = {value}\n" for name, value in numbers.items())
+        log = self.folder / "log.txt"
+        log.unlink(missing_ok=True)
+        asked = {"folder": str(self.work), "program": told + program, "level": self.level, "network": network}
+        asked |= {
+            "python": python,
+            "variables": variables or {},
+            "limits": {"timeout_seconds": 20.0} | limits,
+            "log": str(log),
+        }
+        asked |= {"readable": list(map(str, readable))}
+        found = as_user(self.who, [python_of(self.who), "-B", "-c", DRIVER], json.dumps(asked))
+        assert found.returncode == 0, found.stderr
+        return json.loads(found.stdout), log.read_text()
+
+    def start(self, program: str) -> subprocess.Popen[str]:
+        """Starts a run and does not wait for it; it is of the caller's own user."""
+        asked = {"folder": str(self.work), "program": program, "level": self.level, "network": "none"}
+        asked |= {"python": "", "variables": {}, "limits": {"timeout_seconds": 20.0}, "readable": []}
+        environment = {"PATH": os.defpath, "PYTHONPATH": SOURCES}
+        argv = [python_of("root"), "-B", "-c", DRIVER]
+        started = subprocess.Popen(argv, stdin=subprocess.PIPE, text=True, env=environment, stdout=subprocess.DEVNULL)
+        with started.stdin as told:
+            json.dump(asked | {"log": str(self.folder / "log.txt")}, told)
+        return started
+
+    def close(self) -> None:
+        self.victim.close()
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def field(request) -> Iterator[Range]:
+    """A `Range`; parametrised indirectly with who and level."""
+    who, level = request.param
+    if who == "root" and os.geteuid() != 0:
+        pytest.skip("not root")
+    if level == "process" and not python_of(who):
+        pytest.skip("no Python that an ordinary user can start with nova-spi")
+    if level != "process" and (reason := missing(who, level)):
+        pytest.skip(reason)
+    made = Range(who, level)
+    try:
+        yield made
+    finally:
+        made.close()

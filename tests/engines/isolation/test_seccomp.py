@@ -1,0 +1,129 @@
+"""The filter as a program: run by a small machine of the test's own, for both architectures; its numbers by headers."""
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nova_spi.engines.process.isolation import seccomp
+from nova_spi.engines.process.isolation.system import NUMBERS
+
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+HEADERS = {
+    "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
+    "aarch64": ("/usr/include/asm-generic/unistd.h",),
+}
+ALLOW, KILL = 0x7FFF0000, 0x80000000
+EPERM, ENOSYS, EAFNOSUPPORT = 0x50001, 0x50000 | 38, 0x50000 | 97
+COLUMN = {name: column for column, name in enumerate(ARCHITECTURES)}
+BOTH = pytest.mark.parametrize("machine", ARCHITECTURES)
+
+
+def answer(machine, number, *arguments, architecture=None, families=(seccomp.UNIX,)):
+    """What the filter says to one call."""
+    program = list(struct.iter_unpack("<HBBI", seccomp.assemble(families, machine)))
+    words = [*arguments, 0, 0, 0, 0, 0, 0][:6]
+    data = struct.pack("<iIQ6Q", number, architecture or ARCHITECTURES[machine], 0, *words)
+    at, value = 0, 0
+    while True:
+        code, then, otherwise, operand = program[at]
+        at += 1
+        if code == 0x06:
+            return operand
+        if code == 0x20:
+            value = struct.unpack_from("<I", data, operand)[0]
+        else:
+            true = {0x15: value == operand, 0x35: value >= operand, 0x45: bool(value & operand)}[code]
+            at += then if true else otherwise
+
+
+def numbers_in_headers(machine):
+    for name in HEADERS[machine]:
+        if Path(name).exists():
+            text = Path(name).read_text()
+            found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text)
+            return {name.removeprefix("3264_"): int(number) for name, number in found}
+    return pytest.skip("the kernel's headers are not there")
+
+
+@BOTH
+def test_every_number_is_that_of_the_kernels_headers(machine):
+    headers, column = numbers_in_headers(machine), COLUMN[machine]
+    tables = [NUMBERS, seccomp.FORBIDDEN, seccomp.NOT_THERE]
+    ours = {name: numbers[column] for table in tables for name, numbers in table.items()}
+    ours |= {name: places[column][0] for name, places in seccomp._MODES.items()}
+    ours |= {"clone": seccomp.CLONE[column], "socket": seccomp.SOCKET[column], "ioctl": seccomp.IOCTL[column]}
+    ours["openat"] = seccomp._OPENING[column][0][0]
+    if machine == "x86_64":
+        ours |= seccomp._X86_ONLY | {name: place[0] for name, place in seccomp._MODES_X86.items()}
+        ours["open"] = seccomp._OPENING[0][1][0]
+    newer = {name for name in ours if name not in headers}
+    assert newer <= {"fchmodat2", "mount_setattr"}, newer
+    assert {name: ours[name] for name in ours if name in headers} == {
+        name: headers[name] for name in ours if name in headers
+    }
+
+
+@BOTH
+@pytest.mark.parametrize("name", seccomp.FORBIDDEN)
+def test_a_forbidden_call_is_not_permitted(machine, name):
+    assert answer(machine, seccomp.FORBIDDEN[name][COLUMN[machine]]) == EPERM
+
+
+@BOTH
+def test_what_lies_where_no_filter_looks_is_not_there(machine):
+    for numbers in seccomp.NOT_THERE.values():
+        assert answer(machine, numbers[COLUMN[machine]]) == ENOSYS
+
+
+@BOTH
+def test_another_architecture_ends_the_process(machine):
+    assert answer(machine, 0, architecture=0x40000003) == KILL
+
+
+def test_the_calls_of_x32_are_not_permitted():
+    assert answer("x86_64", 0x40000000) == EPERM
+    assert answer("x86_64", 0x3FFFFFFF) == ALLOW
+
+
+@BOTH
+@given(flags=st.integers(0, 2**32 - 1))
+def test_clone_makes_threads_and_processes_and_no_namespaces(machine, flags):
+    wanted = EPERM if flags & 0x7E020000 else ALLOW
+    assert answer(machine, seccomp.CLONE[COLUMN[machine]], flags) == wanted
+
+
+@BOTH
+@given(family=st.integers(0, 60), allowed=st.sets(st.sampled_from([1, 2, 10, 16])))
+def test_a_socket_is_made_for_the_allowed_families_alone(machine, family, allowed):
+    wanted = ALLOW if family in allowed else EAFNOSUPPORT
+    assert answer(machine, seccomp.SOCKET[COLUMN[machine]], family, families=tuple(allowed)) == wanted
+
+
+@BOTH
+@given(mode=st.integers(0, 0o7777), places=st.sampled_from(sorted(seccomp._MODES)))
+def test_no_mode_with_set_id_is_given(machine, mode, places):
+    number, at = seccomp._MODES[places][COLUMN[machine]]
+    arguments = [0o6000] * 6  # the other arguments do not matter
+    arguments[(at - 16) // 8] = mode
+    assert answer(machine, number, *arguments) == (EPERM if mode & 0o6000 else ALLOW)
+
+
+@BOTH
+@given(flags=st.integers(0, 0xFFFFFF), mode=st.integers(0, 0o7777))
+def test_a_mode_counts_where_a_file_is_made(machine, flags, mode):
+    for number, flags_at, mode_at in seccomp._OPENING[COLUMN[machine]]:
+        arguments = [0] * 6
+        arguments[(flags_at - 16) // 8], arguments[(mode_at - 16) // 8] = flags, mode
+        refused = flags & 0x400040 and mode & 0o6000
+        assert answer(machine, number, *arguments) == (EPERM if refused else ALLOW)
+
+
+@BOTH
+def test_nothing_is_typed_into_a_terminal(machine):
+    number = seccomp.IOCTL[COLUMN[machine]]
+    assert answer(machine, number, 0, 0x5412) == answer(machine, number, 0, 0x541C) == EPERM
+    assert answer(machine, number, 0, 0x5413) == ALLOW
