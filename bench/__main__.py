@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import executing, installing, starting, validating
+from bench import executing, installing, isolating, starting, validating
 from bench.measuring import environment
 
 RESULTS = Path(__file__).with_name("results")
@@ -17,7 +17,7 @@ def main() -> int:
     """Measures everything."""
     found = []
     print(f"{'figure':<22} {'median':>9} {'unit':<9} {'bound':>6}  notes")
-    for part in (starting, validating, executing, installing):
+    for part in (starting, validating, executing, isolating, installing):
         for figure in part.figures():
             found.append(figure)
             mark = " " if figure.within else "!"

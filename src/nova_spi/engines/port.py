@@ -82,6 +82,7 @@ class Job:
         base_work_dir: Where an isolated program sees ``work_dir`` a second time, as the manifest names it.
         writable: Where an isolated program may write; none is ``folder``.
         readable: What an isolated program may read beside that, its environment and the machine's own libraries.
+        devices: Device files that an isolated program may use beside ``/dev/null`` and its like.
     """
 
     argv: tuple[str, ...]
@@ -94,6 +95,7 @@ class Job:
     base_work_dir: Path | None = None
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    devices: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

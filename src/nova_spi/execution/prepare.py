@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 NOT_COPIED = ("inputs", "outputs", "test_outputs", PRIVATE)
 """Folders of the project that the run has of its own, or that hold what earlier runs gave."""
 
+GPU_DEVICES = ("nvidia*", "nvidia-caps/*", "dri/renderD*", "kfd")
+"""Below ``/dev``: what NVIDIA's and AMD's drivers are spoken to by."""
+
 HIDDEN = "[secret]"
 
 Warn = Callable[[str], None]
@@ -224,9 +227,15 @@ def make_job(
         limits,
         network=request.execution.network,
         base_work_dir=Path(request.execution.base_work_dir),
+        devices=_gpus() if request.command.resources is not None and request.command.resources.gpu else (),
         writable=(run.work, run.scratch, *(Path(place) for place in sorted(stage.volumes))),
         readable=(secrets, *(Path(place) for place in sorted((stage.linked - stage.volumes) | stage.beside))),
     )
+
+
+def _gpus() -> tuple[Path, ...]:
+    """The device files of this machine's GPUs."""
+    return tuple(sorted(path for name in GPU_DEVICES for path in Path("/dev").glob(name) if not path.is_dir()))
 
 
 def _spi_variables(request: Request, run: RunFolder, secrets: Path, limits: Limits) -> dict[str, str]:

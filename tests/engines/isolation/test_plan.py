@@ -84,6 +84,16 @@ def test_no_home_and_no_root_is_ever_seen(job):
         assert not seen & {"/", "/home", "/root", "/etc", "/proc", "/sys", "/var", "/run", "/tmp", str(Path.home())}
 
 
+def test_a_device_is_seen_where_it_is_named_and_there(job):
+    named = replace(job, devices=(Path("/dev/full"), Path("/dev/nothing-of-this-name")))
+    found = isolation(named, "/bin/sh", "sandbox")
+    assert os.fsencode("/dev/nothing-of-this-name") not in found.devices
+    plain = isolation(job, "/bin/sh", "sandbox")
+    assert b"/sys/devices" in found.system
+    assert b"/sys/devices" not in plain.system
+    assert {b"/dev/null", b"/dev/urandom"} <= set(plain.devices)
+
+
 def test_names_of_hosts_are_looked_up_only_with_a_network(job):
     assert "/etc/resolv.conf" not in places(isolation(job, "/bin/sh", "sandbox"))
     if Path("/etc/resolv.conf").exists():

@@ -29,6 +29,8 @@ _ETC_OF_NETWORK = ("hosts", "resolv.conf", "services", "protocols", "gai.conf")
 _KERNEL_FACTS = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _PROCESS_FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems")
 """At level ``landlock``: the files of ``/proc`` that tell nothing of other processes."""
+_DEVICE_FACTS = ("/sys/bus/pci", "/sys/devices", "/sys/class/drm", "/sys/module/nvidia")
+"""What the drivers of GPUs look into; seen only where a run has devices."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MOST_LINKS = 20
 
@@ -51,7 +53,9 @@ def isolation(job: Job, program: str, level: str) -> Isolation:
     system = [path for path in folders if path.is_dir() and not (path.is_symlink() and level == "sandbox")]
     system += [Path("/etc", name) for name in _etc(job, level)]
     system += [Path(name) for name in (*_KERNEL_FACTS, *(_PROCESS_FACTS if level == "landlock" else ()))]
-    found.devices = [os.fsencode(path) for name in _DEVICES if (path := Path("/dev", name)).exists()]
+    devices = [*(Path("/dev", name) for name in _DEVICES), *job.devices]
+    found.devices = [os.fsencode(path) for path in devices if path.exists()]
+    system += [Path(name) for name in _DEVICE_FACTS if job.devices]
     system = [path for path in system if path.exists()]
     writable = list(dict.fromkeys(_plain(path) for path in job.writable or (job.folder,) if path.exists()))
     links, readable = _programs(job, program)
