@@ -31,12 +31,13 @@ class Place:
         ``isolation`` is the least level to run at; None takes the strongest that the machine has.
         """
         from nova_spi.engines.select import select
+        from nova_spi.execution.places import PRIVATE
         from nova_spi.project.folder import open_folder
         from nova_spi.settings import Settings
 
         folder = open_folder(path)
         settings = Settings.load(folder.root, engine=engine)
-        return cls(folder, settings, select(settings.engine, settings, isolation))
+        return cls(folder, settings, select(settings.engine, settings, isolation, folder.root / PRIVATE))
 
 
 @dataclass(frozen=True, slots=True)

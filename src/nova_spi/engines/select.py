@@ -1,5 +1,7 @@
 """Which engine a run takes."""
 
+from pathlib import Path
+
 from nova_spi.engines.port import Engine
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.engines.process.isolation.levels import Level, require_at_least
@@ -12,13 +14,14 @@ _ABSENT = {
 }
 
 
-def select(name: str, settings: Settings, isolation: Level | None = None) -> Engine:
+def select(name: str, settings: Settings, isolation: Level | None = None, place: Path | None = None) -> Engine:
     """The engine for a name.
 
     Args:
         name: ``auto`` (the best that is here), ``process``, ``docker`` or ``ray``.
         settings: Where environments are kept.
         isolation: The least level of isolation; None takes the strongest that the machine has, whatever it is.
+        place: Where runs will have their folders; see `ProcessEngine`.
 
     Raises:
         EngineUnavailable: It is not on this machine, or the machine cannot isolate a model as far as ``isolation``.
@@ -26,8 +29,8 @@ def select(name: str, settings: Settings, isolation: Level | None = None) -> Eng
     """
     if name in ("auto", "process"):
         if isolation is not None:
-            require_at_least(isolation, settings.cache_dir)
-        return ProcessEngine(settings.cache_dir, "auto")
+            require_at_least(isolation, settings.cache_dir, place)
+        return ProcessEngine(settings.cache_dir, "auto", place)
     if name in _ABSENT:
         raise EngineUnavailable(
             f"The engine '{name}' is not available.", why=_ABSENT[name], mend="--engine process", engine=name

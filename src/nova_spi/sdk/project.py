@@ -186,6 +186,7 @@ class Project:
         """
         self._want_saved()
         from nova_spi.engines.select import select
+        from nova_spi.execution.places import PRIVATE
         from nova_spi.execution.run import execute
 
         settings = Settings.load(self.root, engine=engine)
@@ -195,7 +196,7 @@ class Project:
             inputs=inputs,
             secrets=secrets,
             timeout=timeout,
-            engine=select(settings.engine, settings),
+            engine=select(settings.engine, settings, place=self.root / PRIVATE),
             settings=settings,
             progress=progress,
             output=None if output is None else Path(output),
@@ -230,13 +231,14 @@ class Project:
         self._want_saved()
         from nova_spi.checks.testing.cases import run_cases
         from nova_spi.engines.select import select
+        from nova_spi.execution.places import PRIVATE
 
         settings = Settings.load(self.root, engine=engine)
         return run_cases(
             self._folder,
             names=(names,) if isinstance(names, str) else names,
             secrets=secrets,
-            engine=select(settings.engine, settings),
+            engine=select(settings.engine, settings, place=self.root / PRIVATE),
             settings=settings,
             output=self.root / "test_outputs" if output is None else Path(output),
             progress=progress,

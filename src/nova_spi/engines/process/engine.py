@@ -25,15 +25,17 @@ class ProcessEngine:
 
     name = "process"
 
-    def __init__(self, cache_dir: Path, level: Level | Literal["auto"] = "process") -> None:
+    def __init__(self, cache_dir: Path, level: Level | Literal["auto"] = "process", place: Path | None = None) -> None:
         """Nothing happens yet.
 
         Args:
             cache_dir: Where environments are kept; made when it is needed.
             level: ``sandbox``, ``landlock`` or ``process``; ``auto`` is the strongest that the machine has.
+            place: Where runs will have their folders, for trying the levels there; None tries the temporary folder.
         """
         self._cache_dir = cache_dir
         self._wanted = level
+        self._place = place
         self._environments = Environments(cache_dir)
 
     @property
@@ -44,8 +46,8 @@ class ProcessEngine:
             EngineUnavailable: The machine cannot give the level that was asked for.
         """
         if self._wanted == "auto":
-            return best(self._cache_dir)
-        require(self._wanted, self._cache_dir)
+            return best(self._cache_dir, self._place)
+        require(self._wanted, self._cache_dir, self._place)
         return self._wanted
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:

@@ -27,66 +27,74 @@ _TRIALS = {
 _REFUSED = "PermissionError"
 
 
-def why_not(level: Level, cache_dir: Path) -> str:
-    """Why this machine cannot give a level to this user; empty where it can."""
+def why_not(level: Level, cache_dir: Path, place: Path | None = None) -> str:
+    """Why this machine cannot give a level to this user; empty where it can.
+
+    Args:
+        level: The level.
+        cache_dir: Where the answer is remembered.
+        place: Where runs will have their folders: some file systems cannot be mapped to another user (overlayfs, say).
+            None tries the temporary folder.
+    """
     if level == "process":
         return ""
-    return _why_not(level, cache_dir.absolute())
+    return _why_not(level, cache_dir.absolute(), place.absolute() if place is not None else None)
 
 
-def best(cache_dir: Path) -> Level:
-    """The strongest level that this machine gives to this user."""
-    return next(level for level in LEVELS if not why_not(level, cache_dir))
+def best(cache_dir: Path, place: Path | None = None) -> Level:
+    """The strongest level that this machine gives to this user at ``place``."""
+    return next(level for level in LEVELS if not why_not(level, cache_dir, place))
 
 
-def require_at_least(level: Level, cache_dir: Path) -> None:
+def require_at_least(level: Level, cache_dir: Path, place: Path | None = None) -> None:
     """Refuses where this machine gives less than a level.
 
     Raises:
         EngineUnavailable: As `require`.
     """
-    if LEVELS.index(best(cache_dir)) > LEVELS.index(level):
-        require(level, cache_dir)
+    if LEVELS.index(best(cache_dir, place)) > LEVELS.index(level):
+        require(level, cache_dir, place)
 
 
-def require(level: Level, cache_dir: Path) -> None:
+def require(level: Level, cache_dir: Path, place: Path | None = None) -> None:
     """Refuses a level that this machine cannot give.
 
     Raises:
         EngineUnavailable: It cannot; the message says what is missing.
     """
-    if reason := why_not(level, cache_dir):
+    if reason := why_not(level, cache_dir, place):
         raise EngineUnavailable(
             f"This machine cannot isolate a model at the level '{level}'.",
             why=reason,
-            mend=f"--require-isolation {best(cache_dir)} runs it with less protection; or make the machine able to.",
+            mend=f"--require-isolation {best(cache_dir, place)} runs it with less protection; or make the machine able to.",
             level=level,
         )
 
 
 @cache
-def _why_not(level: Level, cache_dir: Path) -> str:
-    place = cache_dir / "isolation.json"
-    key = _key(level)
+def _why_not(level: Level, cache_dir: Path, place: Path | None) -> str:
+    memory = cache_dir / "isolation.json"
+    key = _key(level, place or Path(tempfile.gettempdir()))
     try:
-        if json.loads(place.read_bytes()).get(key) is True:
+        if json.loads(memory.read_bytes()).get(key) is True:
             return ""
     except (OSError, ValueError, AttributeError):
         pass  # nothing is remembered
-    reason = _missing(level) or _tried(level)
+    reason = _missing(level) or _tried(level, place)
     if not reason:
-        _remember(place, key)
+        _remember(memory, key)
     return reason
 
 
-def _key(level: Level) -> str:
-    """What the answer depends on: this start of the machine, this user, this Python, this container."""
+def _key(level: Level, place: Path) -> str:
+    """What the answer depends on: this start of the machine, user, Python, container, and file system."""
     try:
+        near = next(folder for folder in (place, *place.parents) if folder.exists()).stat().st_dev
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         inside = os.stat("/proc/self/ns/mnt").st_ino, os.stat("/proc/self/ns/user").st_ino  # noqa: PTH116 - two at once
     except OSError:
         return ""
-    return f"{level} {boot} {os.geteuid()} {sys.executable} {inside}"
+    return f"{level} {boot} {os.geteuid()} {sys.executable} {inside} {near}"
 
 
 def _missing(level: Level) -> str:
@@ -104,12 +112,14 @@ def _missing(level: Level) -> str:
     return ""
 
 
-def _tried(level: Level) -> str:
+def _tried(level: Level, place: Path | None) -> str:
     """Runs a program at the level that tries to get out of it; empty where it was hindered."""
     from nova_spi.engines.process.running import run
 
     try:
-        with tempfile.TemporaryDirectory(prefix="nova-spi-level-") as name:
+        if place is not None:
+            place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="nova-spi-level-", dir=place) as name:
             folder = Path(name)
             log = folder / "log.txt"
             run_folder = folder / "run"
