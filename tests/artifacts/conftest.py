@@ -197,6 +197,7 @@ def sites():
     def start() -> Site:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         server.daemon_threads = True
+        server.handle_error = lambda *_: None  # a client that hangs up is what some tests are about
         server.site = Site(f"127.0.0.1:{server.server_port}")
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         servers.append(server)

@@ -225,7 +225,7 @@ def read_entries(data: bytes) -> tuple[Descriptor, ...]:
     for entry, fields in zip(found.manifests, written, strict=True):
         if fields.text(CHECKSUM) not in ("", _checksum(entry)):
             raise ArtifactInvalid(
-                f"index.json is damaged: the entry {entry.annotations.get(NAME) or entry.digest} is not what was written.",
+                f"index.json is damaged: its entry {entry.annotations.get(NAME) or entry.digest} has changed.",
                 code="artifact.damaged",
             )
     return found.manifests
