@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use: speech (flite), a registry (docker-registry) and another tool for
-# images (skopeo). Only where it can, and quietly; without
-# them the tests that need them skip, so nothing here fails a build.
+# images (skopeo). Only where it can, and quietly; without them the tests that need them skip, so nothing here fails a
+# build.
 set -u
 
 missing=""
