@@ -239,3 +239,14 @@ def test_skopeo_reads_what_we_write_and_we_read_what_it_writes(layout, image, ar
     assert done.returncode == 0, done.stderr
     found = other.config(other.manifest(read_archive(back, other, platform=AMD64)))
     assert found.diff_ids == layout.config(image).diff_ids
+
+
+def test_a_header_that_would_fill_the_memory_is_refused_before_it_is_read(tmp_path, other):
+    huge = tarfile.TarInfo("././@PaxHeader")
+    huge.type, huge.size = tarfile.XHDTYPE, 7 << 30
+    path = tmp_path / "huge.tar"
+    path.write_bytes(huge.tobuf(tarfile.USTAR_FORMAT))
+    with path.open("r+b") as stream:
+        stream.truncate(8 << 30)
+    with pytest.raises(ArtifactInvalid, match="header"):
+        read_archive(path, other)

@@ -100,6 +100,15 @@ def test_the_labels_hold_the_manifest_and_its_interface(layout, build, project):
     assert next(iter(command.values()))["inputs"][0]["name"] == "prompt"
 
 
+def test_whatever_text_a_manifest_holds_an_image_can_be_made(layout, build, project, kit):
+    text = kit.MANIFEST.replace("description: A model", 'description: "Whole \\u00e9 \\U0001F600 model').replace(
+        "into an image.", 'into an image."'
+    )
+    labels = layout.config(build(project(manifest=text)).manifest).labels
+    assert json.loads(labels["dev.nova-spi.manifest"])["model"]["description"].startswith("Whole é 😀")
+    assert "é" in labels["org.opencontainers.image.description"]
+
+
 def test_modes_owners_and_times_are_ours(layout, build, project, kit):
     root = project(bin__go_dot_sh=b"#!/bin/sh\n", secret_dot_txt=b"x")
     (root / "bin" / "go.sh").chmod(0o700)

@@ -22,7 +22,7 @@ from nova_spi.artifacts.layout import NAME, Layout, read_entries, read_mark
 from nova_spi.artifacts.manifests import Index, Manifest, read_manifest, write_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIG, LAYER_GZIP, LAYER_TAR
 from nova_spi.artifacts.platforms import Platform, choose
-from nova_spi.artifacts.unpacking import unpacked
+from nova_spi.artifacts.unpacking import BoundedMember, unpacked
 from nova_spi.errors import ArtifactInvalid
 
 MAX_MEMBERS = 100_000
@@ -45,7 +45,7 @@ def read_archive(path: Path, layout: Layout, *, platform: Platform | None = None
         ArtifactInvalid: It is no such tar, damaged, hostile, or without the image.
     """
     try:
-        with tarfile.open(path, "r:", errorlevel=2) as tar:
+        with tarfile.open(path, "r:", errorlevel=2, tarinfo=BoundedMember) as tar:
             members = _members(tar, path)
             if "index.json" in members.by_name and "oci-layout" in members.by_name:
                 return _Oci(members, layout).read(platform or Platform.here(), name)

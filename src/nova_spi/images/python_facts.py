@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest
-from nova_spi.artifacts.unpacking import MAX_BYTES, opened
+from nova_spi.artifacts.unpacking import MAX_BYTES, BoundedMember, opened
 from nova_spi.errors import ArtifactInvalid, BuildFailed
 from nova_spi.images.layers import WHITEOUT
 
-MAX_MEMBERS = 2_000_000
+MAX_MEMBERS = 500_000
 MAX_LINKS = 40
 MAX_LIBRARY_BYTES = 16 * 1024 * 1024
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -108,7 +108,7 @@ def _merged(layout: Layout, manifest: Manifest) -> tuple[dict[str, str], str]:
 
 def _members(stream: object, what: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload]  # a stream that reads
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=BoundedMember) as tar:  # type: ignore[call-overload]  # a stream that reads
             total = 0
             for count, member in enumerate(tar):
                 total += member.size

@@ -86,9 +86,14 @@ class Registry:
         Raises:
             RegistryError: Neither.
         """
-        with self._send("GET", "/v2/", {}, "") as response:
-            if response.status_code != httpx.codes.OK:
-                raise self._refused(response, f"{self.host} is no registry that answers")
+        for attempt in range(ATTEMPTS):
+            try:
+                with self._send("GET", "/v2/", {}, "") as response:
+                    if response.status_code != httpx.codes.OK:
+                        raise self._refused(response, f"{self.host} is no registry that answers")
+                    return
+            except Broken as broken:
+                self._pause(attempt, broken)
 
     def manifest(self, reference: Reference) -> Manifest | Index:
         """A manifest by its digest or its tag, verified and read.
