@@ -1,4 +1,4 @@
-"""Runs pip so that it answers for another machine; started as a program of its own, never imported.
+"""Runs pip so that it answers for another machine; it is started as a program of its own.
 
 ``pip install --platform --python-version`` chooses wheels by the target's tags, but judges markers such as
 ``python_version < "3.12"`` and ``platform_machine == "aarch64"`` by the Python that runs pip, and so installs what the
