@@ -23,7 +23,7 @@ A run that fails is a result and not an exception: `result.ok` is False, `result
 cause (`why`), what mends it (`mend`), and has a stable code (`error_code`); `nova_spi.errors` draws the whole tree:
 
 - `NovaSpiError`: the root. `UsageError`, `ManifestInvalid`, `ManifestUnreadable`, `ProjectError`, `SettingsInvalid`,
-  `ExtraMissing`.
+  `ExtraMissing`, `ArtifactInvalid`, `RegistryError`, `BuildFailed`.
 - `ExecutionError`: a run that did not succeed. `InputInvalid`, `AssetUnavailable`, `EngineUnavailable`,
   `EnvironmentFailed`, `WorkerCrashed`, `WorkerOutOfMemory`, `WorkerOutOfDisk`, `RunTimeout`, `RunCancelled`,
   `ProjectModified`, `OutputMissing`, `OutputInvalid`, `ModelError`.
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from nova_spi.checks.testing.report import TestReport
     from nova_spi.checks.validation.report import ValidationReport
     from nova_spi.errors import (
+        ArtifactInvalid,
         AssetUnavailable,
+        BuildFailed,
         EngineUnavailable,
         EnvironmentFailed,
         ExecutionError,
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         OutputMissing,
         ProjectError,
         ProjectModified,
+        RegistryError,
         RunCancelled,
         RunTimeout,
         SettingsInvalid,
@@ -69,7 +72,9 @@ if TYPE_CHECKING:
     from nova_spi.settings import Settings
 
 __all__ = [
+    "ArtifactInvalid",
     "AssetUnavailable",
+    "BuildFailed",
     "Diagnostic",
     "EngineUnavailable",
     "EnvironmentFailed",
@@ -88,6 +93,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProjectModified",
+    "RegistryError",
     "RunCancelled",
     "RunTimeout",
     "Settings",

@@ -10,6 +10,9 @@ An error says what happened, why, and the command that mends it. The command lin
     ├── ProjectError                project.*                exit 2
     ├── SettingsInvalid             settings.invalid         exit 2
     ├── ExtraMissing                extra.missing            exit 2
+    ├── ArtifactInvalid             artifact.*               exit 1
+    ├── RegistryError               registry.*               exit 1
+    ├── BuildFailed                 build.*                  exit 1
     └── ExecutionError              (every failed run; exit 1)
         ├── InputInvalid            input.invalid
         ├── AssetUnavailable        asset.unavailable
@@ -127,6 +130,24 @@ class ExtraMissing(NovaSpiError):
             extra=extra,
             package=package,
         )
+
+
+class ArtifactInvalid(NovaSpiError):
+    """An artifact, a layout or an archive that is not what it says, or not what its digest says."""
+
+    code = "artifact.invalid"
+
+
+class RegistryError(NovaSpiError):
+    """A registry cannot be reached, does not let us in, or does not have what was asked for."""
+
+    code = "registry.unavailable"
+
+
+class BuildFailed(NovaSpiError):
+    """An image could not be built."""
+
+    code = "build.failed"
 
 
 class ExecutionError(NovaSpiError):

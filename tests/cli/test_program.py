@@ -162,8 +162,10 @@ OPTIONS = {
     "create": "--domain --template --description --version --output-dir",
     "validate": "--strict --fix --output",
     "schema": "--command --format --draft --manifest",
-    "run": "--command --input --input-file --secret --output --engine --timeout",
-    "test": "--case --command --input --input-file --secret --output --engine --timeout --debug --interactive",
+    "run": "--command --input --input-file --secret --output --engine --require-isolation --timeout",
+    "test": "--case --command --input --input-file --secret --output --engine --require-isolation --timeout"
+    " --debug --interactive",
+    "build": "--tag --base-image --platform --no-cache --archive",
     "doctor": "",
     "help": "",
 }

@@ -10,7 +10,9 @@ HEAVY = ("pydantic", "ruamel", "httpx", "rich", "click", "PIL", "av", "jsonschem
 
 def test_the_public_names_are_these():
     assert nova_spi.__all__ == [
+        "ArtifactInvalid",
         "AssetUnavailable",
+        "BuildFailed",
         "Diagnostic",
         "EngineUnavailable",
         "EnvironmentFailed",
@@ -29,6 +31,7 @@ def test_the_public_names_are_these():
         "Project",
         "ProjectError",
         "ProjectModified",
+        "RegistryError",
         "RunCancelled",
         "RunTimeout",
         "Settings",

@@ -18,6 +18,7 @@ COMMANDS: dict[str, Entry] = {
         ("schema", "Print a command's interface as JSON Schema, OpenAPI or a tool definition."),
         ("run", "Run a model once."),
         ("test", "Run the manifest's test cases, or one run with inputs of your own."),
+        ("build", "Build an image of a model, without a daemon."),
         ("doctor", "Say what works on this machine, and how to mend the rest."),
         ("help", "Show help for a command; --verbose adds examples."),
     )

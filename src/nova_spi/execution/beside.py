@@ -13,50 +13,37 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nova_spi_runtime
 from nova_spi.engines.port import Environment
 from nova_spi.execution.places import held
 from nova_spi.execution.records import replace_bytes
 from nova_spi.execution.staging import Stage
+from nova_spi.project.beside import NAME, UTILS, manifest_files, runtime_files
 
 if TYPE_CHECKING:
     from nova_spi.interface.compiled import Interface
     from nova_spi.manifest.models import Manifest
 
-NAME = "nova_spi_runtime"
-UTILS = "spi_utils.py"
-"""The runtime's file that stands as ``spi/utils.py``."""
-
 COMPILE_SECONDS = 60
 
 
 @cache
-def _sources() -> tuple[tuple[str, bytes], ...]:
-    root = Path(nova_spi_runtime.__file__).parent
-    return tuple((path.relative_to(root).as_posix(), path.read_bytes()) for path in sorted(root.rglob("*.py")))
-
-
-@cache
 def _digest() -> str:
-    return hashlib.sha256(repr(_sources()).encode()).hexdigest()
+    return hashlib.sha256(repr(runtime_files()).encode()).hexdigest()
 
 
 def lay_manifest(stage: Stage, manifest: "Manifest", interface: "Interface", source: Path) -> None:
     """Plain copies of the manifest, as a program may look for them, and the compiled one that the runtime reads."""
-    plain = source.read_bytes()
-    for place in ("spi/manifest.yml", "spi/manifest.yaml", "manifest.yml"):
-        stage.text(place, plain)
-    compiled = manifest.to_dict() | {"x-compiled": interface.to_runtime()}
-    stage.text("spi/manifest.json", json.dumps(compiled, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    for place, content in manifest_files(manifest, interface, source.read_bytes()).items():
+        stage.text(place, content)
 
 
 def lay_runtime(stage: Stage, environment: Environment, cache_dir: Path) -> None:
     """``spi/utils.py``, and ``spi/nova_spi_runtime`` as a link."""
-    stage.text("spi/utils.py", dict(_sources())[UTILS])
+    stage.text("spi/utils.py", dict(runtime_files())[UTILS])
     try:
         stage.link(_laid_out(environment, cache_dir), f"spi/{NAME}")
     except OSError:  # a cache that cannot be written costs time, no more
-        for relative, content in _sources():
+        for relative, content in runtime_files():
             stage.text(f"spi/{NAME}/{relative}", content)
 
 
@@ -86,7 +73,7 @@ def _lay_out(environment: Environment, base: Path, digest: str, record: Path) ->
     # A folder of a new name each time: a run that is going on may still use the one of before.
     place = Path(tempfile.mkdtemp(prefix=f"{digest}-", dir=base)) / NAME
     place.parent.chmod(0o755)
-    for relative, content in _sources():
+    for relative, content in runtime_files():
         (place / relative).parent.mkdir(parents=True, exist_ok=True)
         (place / relative).write_bytes(content)
     _compile(environment, place)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from nova_spi.assets.cache import content_digest
 from nova_spi.assets.fetching import Fetched, fetch
 from nova_spi.assets.uri import shown
 from nova_spi.engines.port import Environment, Job, Limits, Recipe
-from nova_spi.errors import AssetUnavailable, ExecutionError
+from nova_spi.errors import AssetUnavailable
 from nova_spi.execution.beside import lay_manifest, lay_runtime
 from nova_spi.execution.places import PRIVATE, RunFolder
 from nova_spi.execution.records import bounded, write_json
@@ -22,6 +21,7 @@ from nova_spi.execution.request import Request
 from nova_spi.execution.staging import Stage
 from nova_spi.execution.variables import input_variables, joined, private_variables
 from nova_spi.project.files import project_files
+from nova_spi.project.starting import starting_words
 from nova_spi_runtime.values import to_json
 
 if TYPE_CHECKING:
@@ -264,19 +264,7 @@ def program(request: Request, work: Path) -> tuple[str, ...]:
     Raises:
         ExecutionError: The manifest has no entry point, and there is no run.py.
     """
-    entry = request.command.entry_point or request.execution.entry_point
-    if entry is None:
-        if not (request.folder.root / "run.py").is_file():
-            raise ExecutionError(
-                "There is nothing to run.",
-                why="execution.entry_point is missing, and the project has no run.py.",
-                mend="Write run.py, or name an entry_point.",
-                code="run.no_entry_point",
-            )
-        return ("python", "run.py")
-    if entry.command is None:
-        return ("python", "-m", "nova_spi_runtime")
-    words = shlex.split(entry.command) if isinstance(entry.command, str) else list(entry.command)
+    words = starting_words(request.command.entry_point or request.execution.entry_point, request.folder.root)
     return tuple(_placed(word, request.execution.base_work_dir, work) for word in words)
 
 

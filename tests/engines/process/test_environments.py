@@ -20,6 +20,7 @@ from nova_spi.engines.process import environments, installing
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.errors import EnvironmentFailed
 from nova_spi.progress import Silent
+from nova_spi.project import installer
 
 
 def wheel(folder: Path, name: str, version: str, requires: str = "") -> Path:
@@ -146,12 +147,12 @@ def test_the_installer_gets_no_secrets_of_ours():
         "HOME": "/h",
         "PYTHONPATH": "x",
     }
-    assert set(installing.variables(ours)) == {"PIP_INDEX_URL", "https_proxy", "HOME", "PIP_USER", "PYTHONUNBUFFERED"}
+    assert set(installer.variables(ours)) == {"PIP_INDEX_URL", "https_proxy", "HOME", "PIP_USER", "PYTHONUNBUFFERED"}
 
 
 def test_passwords_in_addresses_are_blotted_out():
     text = b"Looking in https://me:secret@example.org/simple and https://token@x.org, mail a@b.org"
-    assert installing.without_passwords(text) == (
+    assert installer.without_passwords(text) == (
         b"Looking in https://****@example.org/simple and https://****@x.org, mail a@b.org"
     )
 

@@ -21,13 +21,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from nova_spi.engines.port import Environment, Job, Limits, Recipe
-from nova_spi.engines.process import requirements
 from nova_spi.engines.process.installing import install
 from nova_spi.engines.process.interpreters import Interpreter, find
 from nova_spi.engines.process.locking import locked, share
 from nova_spi.engines.process.running import run
 from nova_spi.errors import EnvironmentFailed
 from nova_spi.progress import Progress, Silent
+from nova_spi.project import requirements
 
 FORMAT = "1"
 """Changes with everything here that makes an environment of the same recipe another one."""

@@ -8,27 +8,18 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from nova_spi.engines.port import Job, Limits, Outcome
 from nova_spi.engines.process.running import run
 from nova_spi.errors import EnvironmentFailed
 from nova_spi.progress import Progress, Silent
+from nova_spi.project.installer import variables, without_passwords
 
 INSTALL_SECONDS = 3600.0
 LOG_BYTES = 16 * 1024 * 1024
 LAST_LINES = 20
 OLDEST_FOR_OUR_PIP = (3, 9)
-_PASSED = re.compile(
-    r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TMPDIR|NETRC|XDG_(CONFIG|CACHE)_(HOME|DIRS)|SSL_CERT_(FILE|DIR)"
-    r"|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|ftp|all|no)_proxy|PIP_\w+|CC|CXX|(C|CXX|CPP|LD)FLAGS|MAKEFLAGS"
-    r"|PKG_CONFIG_PATH|LD_LIBRARY_PATH|CUDA_HOME|CUDA_PATH|CARGO_HOME|RUSTUP_HOME|MAX_JOBS|SOURCE_DATE_EPOCH",
-    re.IGNORECASE,
-)
-_ELSEWHERE = frozenset({"PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_REQUIREMENT"})
-"""Settings that would put the packages where the model does not find them."""
-_PASSWORD = re.compile(rb"(\w+://)[^/\s@]+@")
 _ORIGIN = re.compile(r" \(from .*")
 _TELLING = re.compile(r"(Collecting|Downloading|Using cached|Building|Preparing|Installing|Cloning) .*")
 
@@ -70,17 +61,6 @@ def install(environment: Path, version: str, requirements: Path, work_dir: Path,
         outcome = run(job, _Lines(progress))
         if (outcome.reason, outcome.exit_code) != ("exited", 0):
             raise _failed(outcome, log)
-
-
-def variables(ours: Mapping[str, str]) -> dict[str, str]:
-    """What pip gets of our environment."""
-    passed = {name: value for name, value in ours.items() if _PASSED.fullmatch(name) and name not in _ELSEWHERE}
-    return passed | {"PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
-
-
-def without_passwords(text: bytes) -> bytes:
-    """``https://user:password@host`` -> ``https://****@host``; pip does so too, what it runs may not."""
-    return _PASSWORD.sub(rb"\1****@", text)
 
 
 def _commands(python: Path, version: str, requirements: Path) -> list[tuple[str, ...]]:

@@ -66,7 +66,7 @@ def require(level: Level, cache_dir: Path, place: Path | None = None) -> None:
         raise EngineUnavailable(
             f"This machine cannot isolate a model at the level '{level}'.",
             why=reason,
-            mend=f"--require-isolation {best(cache_dir, place)} runs it with less protection; or make the machine able to.",
+            mend=f"--require-isolation {best(cache_dir, place)} runs it with less protection.",
             level=level,
         )
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nova_spi.engines.process import requirements
 from nova_spi.errors import EnvironmentFailed
+from nova_spi.project import requirements
 
 
 @pytest.fixture

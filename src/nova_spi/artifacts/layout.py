@@ -1,0 +1,241 @@
+"""An OCI image layout on disk: blobs, and ``index.json`` with the names of manifests (image-spec, image-layout.md).
+
+Several processes may write at once: blobs are put in place whole, and the index is read, changed and replaced under a
+lock. Each entry that we write carries a checksum of itself, since nothing else says what the index held.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nova_spi.artifacts.blobs import Blobs
+from nova_spi.artifacts.configs import ImageConfig, read_config
+from nova_spi.artifacts.descriptors import Descriptor
+from nova_spi.artifacts.digests import Digest
+from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES, Fields, dump_object, load_object
+from nova_spi.artifacts.manifests import Index, Manifest, read_manifest
+from nova_spi.artifacts.media_types import IMAGE_CONFIGS, IMAGE_INDEX
+from nova_spi.artifacts.platforms import Platform, choose
+from nova_spi.errors import ArtifactInvalid
+
+VERSION = "1.0.0"
+MARK = dump_object({"imageLayoutVersion": VERSION})
+NAME = "org.opencontainers.image.ref.name"
+CHECKSUM = "dev.nova-spi.checksum"
+"""A field of our own in an index's entry, and no annotation: so it also says whether the annotations are there."""
+
+MAX_MARK_BYTES = 4096
+MAX_DEPTH = 4
+"""Indexes within indexes."""
+
+
+class Layout:
+    """One layout.
+
+    Args:
+        root: Its folder; see `create` and `open`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.blobs = Blobs(root)
+
+    @classmethod
+    def create(cls, root: Path) -> "Layout":
+        """Makes a layout, or opens the one that is there."""
+        layout = cls(root)
+        if not (root / "oci-layout").exists():
+            with layout.blobs.told_when_full():
+                (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+                with layout._locked():
+                    if not (root / "index.json").exists():
+                        layout._replace("index.json", index_document(()))
+                    layout._replace("oci-layout", MARK)
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, root: Path) -> "Layout":
+        """Opens a layout.
+
+        Raises:
+            ArtifactInvalid: The folder is none.
+        """
+        layout = cls(root)
+        read_mark(layout._small("oci-layout", MAX_MARK_BYTES))
+        return layout
+
+    def entries(self) -> tuple[Descriptor, ...]:
+        """What the index names.
+
+        Raises:
+            ArtifactInvalid: The index is not valid, or an entry is not what its checksum says.
+        """
+        return read_entries(self._small("index.json", MAX_BYTES))
+
+    def names(self) -> dict[str, Descriptor]:
+        """The names of the index with what they stand for."""
+        return {each.annotations[NAME]: each for each in self.entries() if each.annotations.get(NAME)}
+
+    def find(self, name: str = "") -> Descriptor:
+        """What a name or a digest stands for; without one, the only manifest that there is.
+
+        Raises:
+            ArtifactInvalid: There is none, or, without a name, not exactly one.
+        """
+        entries = self.entries()
+        found = {
+            str(each.digest): each
+            for each in entries
+            if not name or name in (each.annotations.get(NAME), str(each.digest))
+        }
+        if len(found) == 1:
+            return next(iter(found.values()))
+        named = ", ".join(sorted(self.names()))[:300] or "no names"
+        said = f"{self.root} has no {name!r}" if name else f"{self.root} has {len(found)} manifests"
+        raise ArtifactInvalid(
+            f"{said}.", why=f"It has {named}.", mend="Name one of them." if entries else "", code="artifact.missing"
+        )
+
+    def name(self, descriptor: Descriptor, name: str) -> None:
+        """Gives a manifest a name; what had it before loses it."""
+        entry = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size, {NAME: name}, descriptor.platform)
+        with self._locked():
+            kept = [each for each in self.entries() if each.annotations.get(NAME) != name]
+            self._replace("index.json", index_document((*kept, entry)))
+
+    def remove(self, name: str) -> None:
+        """Takes a name away; blobs stay."""
+        with self._locked():
+            kept = [each for each in self.entries() if each.annotations.get(NAME) != name]
+            self._replace("index.json", index_document(kept))
+
+    def manifest(self, descriptor: Descriptor, platform: Platform | None = None) -> Manifest:
+        """The manifest behind a descriptor, through indexes, verified.
+
+        Raises:
+            ArtifactInvalid: It is missing, damaged, not valid, or not there for the platform.
+        """
+        for _ in range(MAX_DEPTH):
+            found = read_manifest(self.blobs.read(descriptor), descriptor.media_type)
+            if isinstance(found, Manifest):
+                return found
+            descriptor = choose(found.manifests, platform or Platform.here(), f"The index {descriptor.digest}")
+        raise ArtifactInvalid("Indexes stand within indexes too deep.")
+
+    def config(self, manifest: Manifest) -> ImageConfig:
+        """The config of an image, verified.
+
+        Raises:
+            ArtifactInvalid: The manifest is of no image, or its config is not valid.
+        """
+        if manifest.config.media_type not in IMAGE_CONFIGS:
+            raise ArtifactInvalid(f"This is no image: its config is {manifest.config.media_type[:120]}.")
+        found = read_config(self.blobs.read(manifest.config, MAX_CONFIG_BYTES))
+        if len(found.diff_ids) != len(manifest.layers):
+            raise ArtifactInvalid(
+                f"The image has {len(manifest.layers)} layers, and its config names {len(found.diff_ids)}."
+            )
+        return found
+
+    def verify(self) -> Iterator[Descriptor]:
+        """Reads everything that the index reaches to its end; yields each blob that is right.
+
+        Raises:
+            ArtifactInvalid: At the first that is missing or damaged.
+        """
+        waiting, seen = [(each, 0) for each in self.entries()], set[Digest]()
+        while waiting:
+            descriptor, depth = waiting.pop()
+            if depth > MAX_DEPTH:
+                raise ArtifactInvalid("Indexes stand within indexes too deep.")
+            if descriptor.digest in seen:
+                continue
+            seen.add(descriptor.digest)
+            found = read_manifest(self.blobs.read(descriptor), descriptor.media_type)
+            yield descriptor
+            if isinstance(found, Index):
+                waiting += [(each, depth + 1) for each in found.manifests]
+                continue
+            for blob in found.blobs:
+                if blob.digest not in seen:
+                    seen.add(blob.digest)
+                    self.blobs.verify(blob)
+                    yield blob
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        handle = os.open(self.root / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _replace(self, name: str, data: bytes) -> None:
+        with self.blobs.told_when_full():
+            handle, beside = tempfile.mkstemp(dir=self.root, prefix=f".{name}-")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(data)
+                    os.fchmod(handle, 0o644)
+                    stream.flush()
+                    os.fsync(handle)
+                Path(beside).replace(self.root / name)
+            finally:
+                Path(beside).unlink(missing_ok=True)
+
+    def _small(self, name: str, limit: int) -> bytes:
+        try:
+            handle = os.open(self.root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                with open(handle, "rb", closefd=False) as stream:
+                    return stream.read(limit + 1)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise ArtifactInvalid(
+                f"{self.root} is no OCI image layout.", why=f"{name}: {error.strerror}.", code="artifact.missing"
+            ) from error
+
+
+def read_mark(data: bytes) -> None:
+    """Checks the content of ``oci-layout``.
+
+    Raises:
+        ArtifactInvalid: It is of another version.
+    """
+    fields = Fields(load_object(data, "oci-layout", limit=MAX_MARK_BYTES), "oci-layout")
+    if fields.text("imageLayoutVersion") != VERSION:
+        fields.wrong("imageLayoutVersion", VERSION)
+
+
+def read_entries(data: bytes) -> tuple[Descriptor, ...]:
+    """What an ``index.json`` names; where an entry has our checksum, it is compared.
+
+    Raises:
+        ArtifactInvalid: It is not valid, or an entry is not what its checksum says.
+    """
+    found = read_manifest(data, IMAGE_INDEX)
+    if not isinstance(found, Index):
+        raise ArtifactInvalid("index.json is no index.")
+    written = Fields(load_object(data, "index.json"), "index.json").objects("manifests")
+    for entry, fields in zip(found.manifests, written, strict=True):
+        if fields.text(CHECKSUM) not in ("", _checksum(entry)):
+            raise ArtifactInvalid(
+                f"index.json is damaged: its entry {entry.annotations.get(NAME) or entry.digest} has changed.",
+                code="artifact.damaged",
+            )
+    return found.manifests
+
+
+def index_document(entries: Iterable[Descriptor]) -> bytes:
+    """An ``index.json`` with these entries, each with its checksum."""
+    manifests = [entry.to_dict() | {CHECKSUM: _checksum(entry)} for entry in entries]
+    return dump_object({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
+
+
+def _checksum(entry: Descriptor) -> str:
+    return Digest.of(dump_object(entry.to_dict())).hex

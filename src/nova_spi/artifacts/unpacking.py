@@ -1,0 +1,84 @@
+"""The tar inside a layer: plain, or out of gzip, within bounds."""
+
+import gzip
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, BinaryIO, Self, cast
+
+from nova_spi.artifacts.blobs import CHUNK
+from nova_spi.artifacts.media_types import GZIP_LAYERS, PLAIN_LAYERS
+from nova_spi.errors import ArtifactInvalid
+
+MAX_BYTES = 1 << 36
+"""64 GiB: more does not come out of one layer."""
+
+MAX_HEADER_BYTES = 1024 * 1024
+"""Of what a tar says about one member in an extended header; Python reads that into memory as a whole."""
+
+BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What a damaged stream raises while it is read."""
+
+
+@contextmanager
+def opened(stream: IO[bytes], media_type: str, what: str) -> Iterator[BinaryIO]:
+    """The tar of a layer as a stream that does not seek.
+
+    Args:
+        stream: The layer's blob, at its beginning.
+        media_type: Of the layer.
+        what: The layer's name, for messages.
+
+    Raises:
+        ArtifactInvalid: It is packed in a way that we do not read, or damaged.
+    """
+    try:
+        if media_type in PLAIN_LAYERS:
+            yield cast("BinaryIO", stream)
+        elif media_type in GZIP_LAYERS:
+            with gzip.GzipFile(fileobj=stream, mode="rb") as plain:
+                yield cast("BinaryIO", plain)
+        else:
+            raise ArtifactInvalid(
+                f"{what} is {media_type[:120]}, which cannot be unpacked.",
+                mend="Use an image whose layers are packed with gzip, or not at all.",
+                code="artifact.unsupported",
+            )
+    except BROKEN as error:
+        raise ArtifactInvalid(f"{what} is damaged.", why=f"{error}.", code="artifact.damaged") from error
+
+
+def unpacked(stream: IO[bytes], media_type: str, what: str) -> Iterator[bytes]:
+    """The tar of a layer piece by piece; see `opened`.
+
+    Raises:
+        ArtifactInvalid: As there, or more than `MAX_BYTES` come out.
+    """
+    size = 0
+    with opened(stream, media_type, what) as plain:
+        while chunk := plain.read(CHUNK):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise ArtifactInvalid(f"{what} unpacks to more than {MAX_BYTES} bytes.")
+            yield chunk
+
+
+class BoundedMember(tarfile.TarInfo):
+    """A member of a foreign tar; one whose extended header is huge is refused before it is read.
+
+    For ``tarfile.open(..., tarinfo=BoundedMember)``. It hooks in where Python's documentation of ``TarInfo`` is silent
+    and its code says that subclasses may: before the special kinds of members are told apart.
+    """
+
+    _EXTENDED = frozenset(
+        {
+            *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+            *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+        }
+    )
+
+    def _proc_member(self, tar: tarfile.TarFile) -> Self:
+        if self.type in self._EXTENDED and self.size > MAX_HEADER_BYTES:
+            raise ArtifactInvalid(f"The tar has a header of {self.size} bytes.", why="A name is never that long.")
+        return cast("Self", super()._proc_member(tar))  # type: ignore[misc]  # private, and what the class hooks into

@@ -1,0 +1,122 @@
+"""``nova-spi build``: a project as an image, without a daemon."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nova_spi.cli import style
+from nova_spi.cli.showing import Showing
+from nova_spi.cli.state import State
+from nova_spi.cli.state import command as spi_command
+
+if TYPE_CHECKING:
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.images.build import BuiltImage
+
+EXAMPLES = (
+    "nova-spi build --base-image python:3.12-slim",
+    "nova-spi build my-model --platform linux/arm64 --archive my-model.tar",
+    "nova-spi build --base-image ./base.tar --tag registry.example.org/team/my-model:1.0.0",
+)
+
+
+@spi_command("build", short_help="Build an image of a model, without a daemon.")
+@click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
+@click.option("--tag", help="The image's name. [default: the model's name and version]")
+@click.option("--base-image", help="A reference, or an OCI layout or an archive on disk. [default: the manifest's]")
+@click.option("--platform", help="For another machine: linux/amd64, linux/arm64. [default: this machine's]")
+@click.option("--no-cache", is_flag=True, help="Make every layer again.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the image as one tar too, for `docker load`, `podman load` and skopeo.",
+)
+def command(
+    state: State,
+    path: Path,
+    tag: str | None,
+    base_image: str | None,
+    platform: str | None,
+    no_cache: bool,
+    archive: Path | None,
+) -> None:
+    """Build an image of the project PATH (default: the current folder) into the local store.
+
+    The same project gives the same digest on any machine. Nothing runs inside the image while it is built: packages
+    come as wheels, and a project with execution.system_packages is refused.
+    """
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.platforms import Platform
+    from nova_spi.artifacts.references import Reference
+    from nova_spi.images.build import build_image
+    from nova_spi.project.folder import open_folder
+    from nova_spi.settings import Settings
+
+    folder = open_folder(path)
+    settings = Settings.load(folder.root)
+    declared = folder.manifest.execution.base_image if folder.manifest.execution else None
+    wanted = Platform.parse(platform) if platform else None
+    name = Reference.parse(tag) if tag else None
+    layout = Layout.create(settings.store)
+    with Showing(state) as showing:
+        image = build_image(
+            folder,
+            layout,
+            base=base_image or declared or settings.base_image,
+            platform=wanted,
+            name=name,
+            cached=not no_cache,
+            progress=showing,
+        )
+    if archive is not None:
+        _write(layout, image, archive)
+    _show(image, layout, archive, state)
+
+
+def _write(layout: "Layout", image: "BuiltImage", archive: Path) -> None:
+    from nova_spi.artifacts.archive_writing import write_archive
+    from nova_spi.errors import ArtifactInvalid
+
+    beside = archive.with_name(f".{archive.name}.part")
+    try:
+        with beside.open("wb") as stream:
+            write_archive(layout, image.manifest, stream, name=image.name)
+        beside.replace(archive)
+    except OSError as error:
+        raise ArtifactInvalid(f"{archive} cannot be written: {error.strerror}.", code="artifact.unwritable") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _show(image: "BuiltImage", layout: "Layout", archive: Path | None, state: State) -> None:
+    size = sum(layer.size for layer in image.manifest.layers)
+    if state.machine:
+        style.print_json(
+            {
+                "ok": True,
+                "name": str(image.name),
+                "digest": str(image.digest),
+                "image_id": str(image.manifest.config.digest),
+                "platform": str(image.base.config.platform),
+                "base": {"name": image.base.name, "digest": str(image.base.manifest.descriptor.digest)},
+                "python": image.base.python.version,
+                "size_bytes": size,
+                "layers": [
+                    {"made_by": layer.made_by, "digest": str(layer.descriptor.digest), "size": layer.descriptor.size}
+                    for layer in image.layers
+                ],
+                "reused": image.reused,
+                "store": str(layout.root),
+                "archive": str(archive) if archive else None,
+            }
+        )
+    elif not state.silent:
+        paint = style.Paint(sys.stdout)
+        style.say(f"{paint.green('✓')} Built {image.name}")
+        style.say(f"  {image.digest}")
+        style.say(f"  on {image.base.name} with Python {image.base.python.version}, {size / 1e6:.1f} MB")
+        style.say(f"  {image.reused} of {len(image.layers)} layers were there already")
+        if archive is not None:
+            style.say(f"  {archive}")
