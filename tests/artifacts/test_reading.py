@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nova_spi.artifacts.choosing import choose
 from nova_spi.artifacts.configs import read_config
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
@@ -18,7 +19,7 @@ from nova_spi.artifacts.media_types import (
     IMAGE_MANIFEST,
     LAYER_TAR,
 )
-from nova_spi.artifacts.platforms import Platform, choose
+from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference, is_loopback
 from nova_spi.errors import ArtifactInvalid, UsageError
 

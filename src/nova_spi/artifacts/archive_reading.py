@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from nova_spi.artifacts.blobs import CHUNK
+from nova_spi.artifacts.choosing import choose
 from nova_spi.artifacts.configs import read_config
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
@@ -21,7 +22,7 @@ from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES, MAX_ITEMS,
 from nova_spi.artifacts.layout import NAME, Layout, read_entries, read_mark
 from nova_spi.artifacts.manifests import Index, Manifest, read_manifest, write_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIG, LAYER_GZIP, LAYER_TAR
-from nova_spi.artifacts.platforms import Platform, choose
+from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.unpacking import BoundedMember, unpacked
 from nova_spi.errors import ArtifactInvalid
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nova_spi.artifacts.blobs import Blobs
+from nova_spi.artifacts.choosing import choose
 from nova_spi.artifacts.configs import ImageConfig, read_config
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES, Fields, dump_object, load_object
 from nova_spi.artifacts.manifests import Index, Manifest, read_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIGS, IMAGE_INDEX
-from nova_spi.artifacts.platforms import Platform, choose
+from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import ArtifactInvalid
 
 VERSION = "1.0.0"

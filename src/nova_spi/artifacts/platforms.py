@@ -2,15 +2,10 @@
 
 import platform as machine
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.documents import Fields
-from nova_spi.errors import ArtifactInvalid, UsageError
-
-if TYPE_CHECKING:
-    from nova_spi.artifacts.descriptors import Descriptor
+from nova_spi.errors import UsageError
 
 _PART = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
 _MACHINES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386"}
@@ -69,24 +64,3 @@ class Platform:
         """The object ``platform``."""
         found = {"architecture": self.architecture, "os": self.os}
         return found | ({"variant": self.variant} if self.variant else {})
-
-
-def choose(descriptors: Sequence["Descriptor"], wanted: Platform, what: str) -> "Descriptor":
-    """The manifest of an index that is for a platform; the first one where several are.
-
-    Raises:
-        ArtifactInvalid: There is none; the message names those that are there.
-    """
-    for descriptor in descriptors:
-        if descriptor.platform is not None and descriptor.platform.fits(wanted):
-            return descriptor
-    unnamed = [descriptor for descriptor in descriptors if descriptor.platform is None]
-    if len(unnamed) == len(descriptors) == 1:
-        return unnamed[0]
-    here = sorted({str(each.platform) for each in descriptors if each.platform and each.platform.os != "unknown"})
-    raise ArtifactInvalid(
-        f"{what} has nothing for {wanted}.",
-        why=f"It has {', '.join(here) or 'no platform at all'}.",
-        mend=f"--platform {here[0]}" if here else "",
-        code="artifact.no_platform",
-    )

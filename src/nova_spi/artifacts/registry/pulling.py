@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nova_spi.artifacts.blobs import CHUNK
+from nova_spi.artifacts.choosing import choose
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.layout import MAX_DEPTH, Layout
 from nova_spi.artifacts.manifests import Manifest
-from nova_spi.artifacts.platforms import Platform, choose
+from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
 from nova_spi.artifacts.registry.client import ATTEMPTS, LONGEST_WAIT, Broken, Registry
 from nova_spi.errors import ArtifactInvalid, RegistryError
