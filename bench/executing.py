@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from bench.measuring import Figure, milliseconds, pairs, ratio, run
 
@@ -24,6 +25,12 @@ with open(os.environ["SPI_OUTPUT_FILE"], "w") as out:
 
 
 def figures() -> Iterator[Figure]:
+    """One execution at level process, and at the strongest level that the machine has."""
+    yield from _figures("process")
+    yield from _figures("auto")
+
+
+def _figures(level: Literal["process", "auto"]) -> Iterator[Figure]:
     """One execution from Python beside the same program started by hand in the same environment."""
     from nova_spi.engines.process.engine import ProcessEngine
     from nova_spi.execution.run import execute
@@ -37,7 +44,7 @@ def figures() -> Iterator[Figure]:
         (project / "manifest.yml").write_text(MANIFEST)
         (project / "run.py").write_text(PROGRAM)
         settings = Settings.load(project, cache_dir=str(root / "cache"), data_dir=str(root / "data"))
-        engine, folder = ProcessEngine(settings.cache_dir), open_folder(project)
+        engine, folder = ProcessEngine(settings.cache_dir, level), open_folder(project)
 
         def ours() -> None:
             result = execute(folder, inputs={"prompt": "hi"}, engine=engine, settings=settings)
@@ -49,6 +56,7 @@ def figures() -> Iterator[Figure]:
         bare = run([str(python), "run.py"], cwd=project, env=variables, stdin=subprocess.DEVNULL)
         mine, theirs = pairs(ours, bare, 25)
     over = [a - b for a, b in zip(mine, theirs, strict=True)]
-    notes = f"echo model by command, cached environment, Python {sys.version_info[0]}.{sys.version_info[1]}"
+    version = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
+    notes = f"level {engine.level}, echo model by command, cached environment, {version}"
     yield milliseconds("execution overhead", over, 60.0, f"{notes}; over the bare program")
     yield ratio("execution", mine, theirs, 10.0, f"{notes}; peer: the bare program")
