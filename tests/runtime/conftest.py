@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import nova_spi_runtime
+from nova_spi_runtime import SPIError, SPIRuntime
 
 SOURCE = Path(nova_spi_runtime.__file__).parent.parent
 
@@ -47,6 +48,20 @@ class ModelProject:
     def callable(self, code: str, reference: str = "model:predict", **interface) -> None:
         self.write("model.py", code)
         self.manifest(execution={"entry_point": {"callable": reference}}, **interface)
+
+    def answered(self, declared, outputs) -> dict:
+        """What stands in the outputs' file after a program of this process has written ``outputs``."""
+        self.manifest(outputs=declared)
+        SPIRuntime().write_outputs(outputs)
+        return self.outputs
+
+    def refused(self, declared, outputs) -> SPIError:
+        """The error of outputs that may not be written; nothing is."""
+        self.manifest(outputs=declared)
+        with pytest.raises(SPIError) as caught:
+            SPIRuntime().write_outputs(outputs)
+        assert not (self.root / "outputs/output.json").exists()
+        return caught.value
 
     @property
     def outputs(self) -> dict:

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from nova_spi_runtime import SPIError, SPIRuntime
-
 FRAMES = {
     "name": "frames",
     "type": "file",
@@ -13,20 +11,6 @@ FRAMES = {
     "index_padding": 3,
     "mount_path": "outputs/frames",
 }
-
-
-def write(project, declared, outputs) -> dict:
-    project.manifest(outputs=declared)
-    SPIRuntime().write_outputs(outputs)
-    return project.outputs
-
-
-def refused(project, declared, outputs) -> SPIError:
-    project.manifest(outputs=declared)
-    with pytest.raises(SPIError) as caught:
-        SPIRuntime().write_outputs(outputs)
-    assert not (project.root / "outputs/output.json").exists()
-    return caught.value
 
 
 def test_files_are_moved_and_counted_in_the_order_given(in_project, tmp_path, monkeypatch):
@@ -37,7 +21,7 @@ def test_files_are_moved_and_counted_in_the_order_given(in_project, tmp_path, mo
         path = tmp_path / "tmp" / name
         path.write_text(name)
         given.append(path)
-    found = write(in_project, [FRAMES], {"frames": given})
+    found = in_project.answered([FRAMES], {"frames": given})
     assert found == {"frames": [f"outputs/frames/file_{n}" for n in ("000.png", "001.PNG", "002.jpg")]}
     assert (in_project.root / "outputs/frames/file_000.png").read_text() == "zz.png"
     assert not any(path.exists() for path in given)
@@ -47,7 +31,7 @@ def test_files_may_swap_their_names(in_project):
     for index in (0, 1):
         in_project.write(f"outputs/frames/file_00{index}.png", str(index))
     root = in_project.root / "outputs/frames"
-    found = write(in_project, [FRAMES], {"frames": [root / "file_001.png", str(root / "file_000.png")]})
+    found = in_project.answered([FRAMES], {"frames": [root / "file_001.png", str(root / "file_000.png")]})
     assert found == {"frames": ["outputs/frames/file_000.png", "outputs/frames/file_001.png"]}
     assert (root / "file_000.png").read_text() == "1"
     assert sorted(path.name for path in root.iterdir()) == ["file_000.png", "file_001.png"]
@@ -56,14 +40,16 @@ def test_files_may_swap_their_names(in_project):
 def test_a_file_that_nobody_named_is_not_run_over(in_project):
     in_project.write("outputs/frames/file_000.png", "left")
     made = in_project.write("outputs/new.png", "new")
-    assert write(in_project, [FRAMES], {"frames": made}) == {"frames": ["outputs/frames/file_001.png"]}
+    assert in_project.answered([FRAMES], {"frames": made}) == {"frames": ["outputs/frames/file_001.png"]}
     assert (in_project.root / "outputs/frames/file_000.png").read_text() == "left"
 
 
 def test_files_that_nobody_named_are_collected_in_natural_order(in_project):
     for name in ("file_10.png", "file_9.png", "other.png", ".file_1.png"):
         in_project.write(f"outputs/frames/{name}", name)
-    assert write(in_project, [FRAMES], {}) == {"frames": ["outputs/frames/file_000.png", "outputs/frames/file_001.png"]}
+    assert in_project.answered([FRAMES], {}) == {
+        "frames": ["outputs/frames/file_000.png", "outputs/frames/file_001.png"]
+    }
     assert (in_project.root / "outputs/frames/file_000.png").read_text() == "file_9.png"
 
 
@@ -71,19 +57,21 @@ def test_what_one_output_names_is_not_collected_for_another(in_project):
     declared = [{"name": "rest", "type": "file"}, {"name": "best", "type": "file", "file_pattern": "best.png"}]
     in_project.write("outputs/a.png", "a")
     best = in_project.write("outputs/b.png", "b")
-    assert write(in_project, declared, {"best": best}) == {"rest": ["outputs/a.png"], "best": ["outputs/best.png"]}
+    assert in_project.answered(declared, {"best": best}) == {"rest": ["outputs/a.png"], "best": ["outputs/best.png"]}
 
 
 def test_without_padding_names_that_match_are_kept(in_project):
     made = [in_project.write(f"outputs/{name}", name) for name in ("cat.png", "dog.png")]
-    assert write(in_project, [{"name": "p", "type": "file"}], {"p": made}) == {
+    assert in_project.answered([{"name": "p", "type": "file"}], {"p": made}) == {
         "p": ["outputs/cat.png", "outputs/dog.png"]
     }
 
 
 def test_the_same_name_twice_is_counted(in_project):
     made = [in_project.write(f"outputs/{folder}/x.png", folder) for folder in "ab"]
-    assert write(in_project, [{"name": "p", "type": "file"}], {"p": made}) == {"p": ["outputs/0.png", "outputs/1.png"]}
+    assert in_project.answered([{"name": "p", "type": "file"}], {"p": made}) == {
+        "p": ["outputs/0.png", "outputs/1.png"]
+    }
 
 
 def test_the_same_file_may_be_two_outputs(in_project):
@@ -92,27 +80,27 @@ def test_the_same_file_may_be_two_outputs(in_project):
         {"name": "a", "type": "file", "file_pattern": "a.png"},
         {"name": "b", "type": "file", "file_pattern": "b.png"},
     ]
-    assert write(in_project, declared, {"a": made, "b": made}) == {"a": ["outputs/a.png"], "b": ["outputs/b.png"]}
+    assert in_project.answered(declared, {"a": made, "b": made}) == {"a": ["outputs/a.png"], "b": ["outputs/b.png"]}
     assert sorted(path.name for path in (in_project.root / "outputs").iterdir()) == ["a.png", "b.png", "output.json"]
 
 
 def test_inputs_are_copied_and_stay(in_project):
     source = in_project.write("inputs/a.png", "x")
     source.chmod(0o400)
-    assert write(in_project, [{"name": "p", "type": "file"}], {"p": source}) == {"p": ["outputs/a.png"]}
+    assert in_project.answered([{"name": "p", "type": "file"}], {"p": source}) == {"p": ["outputs/a.png"]}
     assert source.read_text() == "x"
 
 
 def test_several_files_for_one_name_are_an_error(in_project):
     made = [in_project.write(f"outputs/{name}.png", name) for name in "ab"]
-    error = refused(in_project, [{"name": "p", "type": "file", "file_pattern": "out.png"}], {"p": made})
+    error = in_project.refused([{"name": "p", "type": "file", "file_pattern": "out.png"}], {"p": made})
     assert "wanted by more than one file" in error.message
     assert all(path.exists() for path in made)
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a", "a.png.txt"])
 def test_an_extension_that_the_pattern_does_not_allow_is_invalid(in_project, name):
-    error = refused(in_project, [FRAMES], {"frames": in_project.write(f"outputs/{name}", "x")})
+    error = in_project.refused([FRAMES], {"frames": in_project.write(f"outputs/{name}", "x")})
     assert error.code == "output.invalid"
     assert "allows no file with" in error.message
 
@@ -142,30 +130,30 @@ def test_files_outside_links_folders_and_nothing_are_refused(in_project, tmp_pat
         ("", "must be a path"),
         (["a\0b"], "must be a path"),
     ]:
-        assert message in refused(in_project, [{"name": "p", "type": "file"}], {"p": given}).message
+        assert message in in_project.refused([{"name": "p", "type": "file"}], {"p": given}).message
     assert outside.read_text() == "x"
 
 
 def test_a_mount_path_that_leads_away_is_refused(in_project, tmp_path):
     (in_project.root / "away").symlink_to(tmp_path)
     declared = [{"name": "p", "type": "file", "mount_path": "away"}]
-    assert "leaves the work folder" in refused(in_project, declared, {}).message
+    assert "leaves the work folder" in in_project.refused(declared, {}).message
 
 
 def test_counts_and_sizes_of_produced_files(in_project):
     made = in_project.write("outputs/frames/x.png", "12345")
     few = {**FRAMES, "constraints": {"min_files": 2, "max_size_bytes": 4}}
-    assert len(refused(in_project, [few], {"frames": [made]}).problems) == 2
+    assert len(in_project.refused([few], {"frames": [made]}).problems) == 2
 
 
 def test_an_empty_list_is_a_missing_output_if_it_is_required(in_project):
-    assert refused(in_project, [{**FRAMES, "required": True}], {"frames": []}).code == "output.missing"
-    assert write(in_project, [FRAMES], {"frames": []}) == {}
+    assert in_project.refused([{**FRAMES, "required": True}], {"frames": []}).code == "output.missing"
+    assert in_project.answered([FRAMES], {"frames": []}) == {}
 
 
 def test_a_set_of_files_has_natural_order(in_project):
     made = {in_project.write(f"outputs/t/{n}.png", str(n)) for n in range(12)}
-    found = write(in_project, [FRAMES], {"frames": made})["frames"]
+    found = in_project.answered([FRAMES], {"frames": made})["frames"]
     assert [(in_project.root / path).read_text() for path in found] == [str(n) for n in range(12)]
 
 
@@ -177,7 +165,7 @@ def test_a_file_on_another_disk_is_moved_too(in_project, tmp_path, monkeypatch):
         monkeypatch.setenv("TMPDIR", folder)
         made = Path(folder) / "a.png"
         made.write_text("x")
-        assert write(in_project, [FRAMES], {"frames": made}) == {"frames": ["outputs/frames/file_000.png"]}
+        assert in_project.answered([FRAMES], {"frames": made}) == {"frames": ["outputs/frames/file_000.png"]}
         assert not made.exists()
     assert (in_project.root / "outputs/frames/file_000.png").read_text() == "x"
 
@@ -185,7 +173,7 @@ def test_a_file_on_another_disk_is_moved_too(in_project, tmp_path, monkeypatch):
 def test_a_name_that_the_pattern_allows_but_cannot_make_is_kept(in_project):
     declared = [{"name": "p", "type": "file", "file_pattern": "{[ab]_*,c_*}.png", "index_padding": 2}]
     made = [in_project.write(f"outputs/{name}", name) for name in ("a_x.png", "other.png")]
-    assert write(in_project, declared, {"p": made}) == {"p": ["outputs/c_00.png", "outputs/c_01.png"]}
+    assert in_project.answered(declared, {"p": made}) == {"p": ["outputs/c_00.png", "outputs/c_01.png"]}
     declared = [{"name": "q", "type": "file", "file_pattern": "[ab]_*.png", "index_padding": 2}]
     made = [in_project.write("outputs/a_x.png", "x")]
-    assert write(in_project, declared, {"q": made}) == {"q": ["outputs/a_x.png"]}
+    assert in_project.answered(declared, {"q": made}) == {"q": ["outputs/a_x.png"]}

@@ -17,23 +17,9 @@ FRAMES = {
 }
 
 
-def write(project, declared, outputs) -> dict:
-    project.manifest(outputs=declared)
-    SPIRuntime().write_outputs(outputs)
-    return project.outputs
-
-
-def refused(project, declared, outputs) -> SPIError:
-    project.manifest(outputs=declared)
-    with pytest.raises(SPIError) as caught:
-        SPIRuntime().write_outputs(outputs)
-    assert not (project.root / "outputs/output.json").exists()
-    return caught.value
-
-
 def test_values_are_written_as_json_by_type(in_project):
     declared = [TEXT, {"name": "price", "type": "decimal"}, {"name": "count", "type": "integer"}]
-    assert write(in_project, declared, {"count": 3.0, "price": Decimal("1.10"), "text": "é"}) == {
+    assert in_project.answered(declared, {"count": 3.0, "price": Decimal("1.10"), "text": "é"}) == {
         "text": "é",
         "price": "1.10",
         "count": 3,
@@ -42,7 +28,7 @@ def test_values_are_written_as_json_by_type(in_project):
 
 def test_everything_that_is_wrong_is_told_at_once(in_project):
     declared = [TEXT, {"name": "count", "type": "integer"}, {**FRAMES, "required": True}]
-    error = refused(in_project, declared, {"count": "3", "textt": "a"})
+    error = in_project.refused(declared, {"count": "3", "textt": "a"})
     assert error.code == "output.missing"
     assert dict(error.problems) == {
         "text": "is required and was not produced",
@@ -54,7 +40,7 @@ def test_everything_that_is_wrong_is_told_at_once(in_project):
 
 @pytest.mark.parametrize("outputs", [None, "text", ["text"], 3])
 def test_outputs_are_a_mapping(in_project, outputs):
-    assert refused(in_project, [TEXT], outputs).code == "output.invalid"
+    assert in_project.refused([TEXT], outputs).code == "output.invalid"
 
 
 def test_numpys_scalars_and_arrays_are_numbers_and_lists(in_project):
@@ -73,7 +59,7 @@ def test_numpys_scalars_and_arrays_are_numbers_and_lists(in_project):
         "box": [{"x": numpy.float64(1.5)}],
         "grid": numpy.array([[1, 2], [3, 4]]),
     }
-    assert write(in_project, declared, given) == {
+    assert in_project.answered(declared, given) == {
         "score": 0.5,
         "count": 3,
         "yes": True,
@@ -86,15 +72,15 @@ def test_a_value_that_holds_itself_is_a_problem(in_project):
     loop: list = []
     loop.extend([loop, loop])
     declared = [{"name": "loop", "type": "array"}]
-    assert "holds itself" in refused(in_project, declared, {"loop": loop}).message
-    assert "must be a string" in refused(in_project, [TEXT], {"text": object()}).message
+    assert "holds itself" in in_project.refused(declared, {"loop": loop}).message
+    assert "must be a string" in in_project.refused([TEXT], {"text": object()}).message
     assert plain(("a", 1)) == ["a", 1]
 
 
 def test_output_json_is_replaced_as_a_whole(in_project):
-    write(in_project, [TEXT], {"text": "one"})
+    in_project.answered([TEXT], {"text": "one"})
     in_project.write("outputs/error.json", "{}")
-    write(in_project, [TEXT], {"text": "two"})
+    in_project.answered([TEXT], {"text": "two"})
     assert sorted(path.name for path in (in_project.root / "outputs").iterdir()) == ["output.json"]
 
 
