@@ -91,3 +91,14 @@ def test_every_error_code_is_documented():
     codes = ({one.code for one in classes} | literal) - bases
     groups = {code.split(".")[0] for code in re.findall(r"`([a-z_.]+)\.\*`", text)}
     assert sorted(code for code in codes if f"`{code}`" not in text and code.split(".")[0] not in groups) == []
+
+
+def test_every_module_that_the_tour_and_the_decisions_name_is_there():
+    import re
+
+    theirs = {"run.py"}  # a model's own file
+    sources = [f"/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "src").rglob("*.py")]
+    for page in (ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))):
+        named = set(re.findall(r"`([\w/]+\.py)`", page.read_text("utf-8"))) - theirs
+        absent = [name for name in named if not any(source.endswith(f"/{name}") for source in sources)]
+        assert absent == [], page.name
