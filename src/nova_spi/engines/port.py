@@ -10,6 +10,7 @@ from nova_spi.progress import Progress
 
 Reason = Literal["exited", "signalled", "timeout", "out_of_memory", "out_of_disk", "cancelled"]
 Network = Literal["none", "egress", "full"]
+Images = Literal["never", "may", "must"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image in an OCI layout of this machine.
+
+    Attributes:
+        name: ``docker.io/library/my-model:1.0.0``.
+        layout: The layout's folder.
+        manifest: Digest of its manifest, ``sha256:...``: what it is pinned by.
+        config: Digest of its config: the id that Docker calls it by.
+    """
+
+    name: str
+    layout: Path
+    manifest: str
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a model's environment is made from.
 
@@ -41,11 +59,13 @@ class Recipe:
         project: The project's root.
         requirements: The requirements file, absolute, or None.
         python_version: ``3.12`` or ``3.12.4``; None takes the interpreter that runs nova-spi.
+        image: The image that holds the environment; then the two above do not count.
     """
 
     project: Path
     requirements: Path | None = None
     python_version: str | None = None
+    image: Image | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +73,14 @@ class Environment:
     """A model's environment, ready.
 
     Attributes:
-        python: Its interpreter.
+        python: Its interpreter, as the model sees it.
         version: Its Python version, e.g. ``3.11.7``.
-        digest: ``sha256:...`` of what it was made from.
-        variables: What the model's process gets of it (PATH, VIRTUAL_ENV).
-        cached: True where nothing had to be installed.
+        digest: ``sha256:...`` of what it was made from; of an image, its manifest's.
+        variables: What the model's process gets of it (PATH, VIRTUAL_ENV); of an image, all that its config says.
+        cached: True where nothing had to be installed, unpacked or loaded.
+        image: The image that it is in, None where it stands on this machine.
+        root: Where the process engine has unpacked ``image``; None in an engine that keeps images itself.
+        user: The user number that ``image`` says its program runs as.
     """
 
     python: Path
@@ -65,6 +88,37 @@ class Environment:
     digest: str
     variables: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
+    image: Image | None = None
+    root: Path | None = None
+    user: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or a file of this machine that a program in an image sees.
+
+    Attributes:
+        source: Where it stands on this machine, absolute, links resolved.
+        target: Where the program sees it, absolute.
+        writable: Whether it may write there.
+    """
+
+    source: Path
+    target: Path
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """What a job wants of the machine's GPUs.
+
+    Attributes:
+        count: How many.
+        vendor: ``nvidia``, ``amd``, ... in lower case; empty where the manifest does not say.
+    """
+
+    count: int
+    vendor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +128,7 @@ class Job:
     Attributes:
         argv: The program and its arguments; the first word is looked up on the job's own PATH.
         folder: The folder of the run's own; the program works below it and `Limits.disk_bytes` counts it.
-        work_dir: The current folder of the program, below ``folder``.
+        work_dir: The current folder of the program: below ``folder``, or in an image the folder that it sees.
         variables: Its whole environment; nothing else is passed.
         log: Where its standard output and error go, together.
         limits: See `Limits`.
@@ -83,6 +137,13 @@ class Job:
         writable: Where an isolated program may write; none is ``folder``.
         readable: What an isolated program may read beside that, its environment and the machine's own libraries.
         devices: Device files that an isolated program may use beside ``/dev/null`` and its like.
+        gpus: The GPUs that it wants; None is none.
+        environment: What `Engine.provide` gave, where that is an image: the program runs in it, and every path of
+            ``argv``, ``work_dir`` and ``variables`` is one that the program sees. ``base_work_dir``, ``writable`` and
+            ``readable`` are empty then, and ``mounts`` says what of this machine is in it.
+        mounts: In an image alone: what is put into it beside its own read-only files, an empty writable ``/tmp`` and
+            ``/dev/shm``. A mount may lie in another one.
+        labels: What an engine that keeps containers tells of this one, e.g. ``dev.nova-spi.execution``.
     """
 
     argv: tuple[str, ...]
@@ -96,6 +157,10 @@ class Job:
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     devices: tuple[Path, ...] = ()
+    gpus: Gpus | None = None
+    environment: Environment | None = None
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +215,19 @@ class Engine(Protocol):
 
     @property
     def level(self) -> str:
-        """How far a run is isolated from the machine: ``sandbox``, ``landlock`` or ``process`` (not at all)."""
+        """How far a run is isolated: ``container``, ``sandbox``, ``landlock`` or ``process`` (not at all)."""
+        ...
+
+    @property
+    def images(self) -> Images:
+        """Whether it runs images: docker must have one, the process engine may, at level ``sandbox``."""
         ...
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:
-        """Makes the model's environment or finds it in the cache.
+        """Makes the model's environment or finds it in the cache; an image is unpacked or loaded.
 
         Raises:
+            ArtifactInvalid: The image is missing or damaged.
             EngineUnavailable: The Python version is not on this machine; the message names those that are.
             EnvironmentFailed: Installing failed; the details hold the installer's last lines.
         """

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from typing import Literal
 
-from nova_spi.engines.port import Environment, Job, Limits, Network, Outcome, Protection, Recipe
+from nova_spi.engines.port import Environment, Images, Job, Limits, Network, Outcome, Protection, Recipe
 from nova_spi.engines.process.environments import Environments
 from nova_spi.engines.process.isolation.levels import Level, best, require
 from nova_spi.engines.process.isolation.report import protection
@@ -24,6 +24,7 @@ class ProcessEngine:
     """
 
     name = "process"
+    images: Images = "may"
 
     def __init__(self, cache_dir: Path, level: Level | Literal["auto"] = "process", place: Path | None = None) -> None:
         """Nothing happens yet.
