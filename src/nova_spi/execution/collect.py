@@ -42,7 +42,9 @@ class Collected:
     error: ExecutionError | None = None
 
 
-def collect(run: RunFolder, command: "CompiledCommand", before: Listing, allowed: frozenset[str]) -> Collected:
+def collect(
+    run: RunFolder, command: "CompiledCommand", before: Listing, allowed: frozenset[str], base: str = ""
+) -> Collected:
     """Reads and checks all outputs of a run that ended well, and moves them to `RunFolder.outputs`.
 
     Args:
@@ -50,15 +52,16 @@ def collect(run: RunFolder, command: "CompiledCommand", before: Listing, allowed
         command: What it should give.
         before: What stood in the outputs' folders when it started.
         allowed: Real places that links in the work folder may lead to.
+        base: base_work_dir, where a program may have seen the work folder.
     """
-    return _Collecting(run, command, before, allowed).go()
+    return _Collecting(run, command, FileOutputs(run.work, run.outputs, before, allowed, base)).go()
 
 
 class _Collecting:
-    def __init__(self, run: RunFolder, command: "CompiledCommand", before: Listing, allowed: frozenset[str]) -> None:
+    def __init__(self, run: RunFolder, command: "CompiledCommand", files: FileOutputs) -> None:
         self._run = run
         self._command = command
-        self._files = FileOutputs(run.work, run.outputs, before, allowed)
+        self._files = files
         self._found = Collected()
         self._problems: list[dict[str, str]] = []
         self._missing: list[str] = []

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nova_spi.engines.port import Engine
+from nova_spi.execution.jobs import make_job
 from nova_spi.execution.places import open_run
-from nova_spi.execution.prepare import fetch_assets, fill, make_job, recipe_of
+from nova_spi.execution.prepare import fetch_assets, fill, recipe_of
 from nova_spi.execution.run import make_request
 from nova_spi.execution.secrets import laid_out
 from nova_spi.interface.binding import bind_inputs
@@ -51,7 +52,7 @@ def open_shell(
         environment = engine.provide(recipe_of(request), progress)
         assets, _ = fetch_assets(request, progress.warn)
         with laid_out(request.secrets, run.scratch / "secrets") as values:
-            stage = fill(request, run, bound, assets, progress.warn)
+            stage = fill(request, run, environment, bound, assets, progress.warn)
             job = make_job(request, run, stage, bound, environment, values)
             for message in bound.warnings:
                 progress.warn(message)

@@ -63,14 +63,16 @@ class FileOutputs:
         outputs: Where files are moved to.
         before: What stood there before the run.
         allowed: Real places that links may lead to: what we linked there ourselves.
+        base: Where the program may have seen the work folder; a path below it is one below ``work``.
     """
 
-    def __init__(self, work: Path, outputs: Path, before: Listing, allowed: frozenset[str]) -> None:
+    def __init__(self, work: Path, outputs: Path, before: Listing, allowed: frozenset[str], base: str = "") -> None:
         self._work = work
         self._real_work = work.resolve()
         self._outputs = outputs
         self._before = before
         self._allowed = allowed
+        self._seen = f"{base.rstrip('/')}/"
         self._claimed: set[str] = set()
 
     def take(self, parameter: Parameter, value: Any) -> Taken:
@@ -112,6 +114,8 @@ class FileOutputs:
     def _existing(self, text: str) -> Path | None:
         if not text or "\0" in text:
             return None
+        if len(self._seen) > 1:
+            text = text.removeprefix(self._seen)
         for base in (self._work, self._work / "outputs"):
             try:
                 (base / text).lstat()

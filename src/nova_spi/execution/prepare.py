@@ -1,8 +1,7 @@
-"""Everything before the model starts: its folder, its variables, its program."""
+"""Everything that a model's folder holds before it starts: the project, its inputs, its assets."""
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 from nova_spi.assets.cache import content_digest
 from nova_spi.assets.fetching import Fetched, fetch
 from nova_spi.assets.uri import shown
-from nova_spi.engines.port import Environment, Job, Limits, Recipe
+from nova_spi.engines.port import Environment, Recipe
 from nova_spi.errors import AssetUnavailable
-from nova_spi.execution.beside import lay_manifest, lay_runtime
+from nova_spi.execution.beside import lay_manifest
+from nova_spi.execution.in_image import stage_app
 from nova_spi.execution.places import PRIVATE, RunFolder
 from nova_spi.execution.records import bounded, write_json
 from nova_spi.execution.request import Request
 from nova_spi.execution.staging import Stage
-from nova_spi.execution.variables import input_variables, joined, private_variables
 from nova_spi.project.files import project_files
-from nova_spi.project.starting import starting_words
 from nova_spi_runtime.values import to_json
 
 if TYPE_CHECKING:
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
 
 NOT_COPIED = ("inputs", "outputs", "test_outputs", PRIVATE)
 """Folders of the project that the run has of its own, or that hold what earlier runs gave."""
-
-GPU_DEVICES = ("nvidia*", "nvidia-caps/*", "dri/renderD*", "kfd")
-"""Below ``/dev``: what NVIDIA's and AMD's drivers are spoken to by."""
 
 HIDDEN = "[secret]"
 
@@ -51,7 +46,7 @@ def recipe_of(request: Request) -> Recipe:
     """What the model's environment is made from."""
     execution, root = request.execution, request.folder.root
     requirements = root / execution.requirements if execution.requirements else None
-    return Recipe(root, requirements, execution.python_version)
+    return Recipe(root, requirements, execution.python_version, request.image)
 
 
 def input_values(request: Request, bound: "BoundInputs") -> dict[str, Any]:
@@ -131,12 +126,25 @@ def fetch_assets(request: Request, warn: Warn) -> tuple[list[HadAsset], list[dic
     return had, records
 
 
-def fill(request: Request, run: RunFolder, bound: "BoundInputs", assets: list[HadAsset], warn: Warn) -> Stage:
-    """Makes the work folder: project, manifest, inputs, assets, outputs, volumes, in this order."""
+def fill(
+    request: Request,
+    run: RunFolder,
+    environment: Environment,
+    bound: "BoundInputs",
+    assets: list[HadAsset],
+    warn: Warn,
+) -> Stage:
+    """Makes the work folder: project, manifest, inputs, assets, outputs, volumes, in this order.
+
+    The first two come out of the image where the environment is one: what runs is what was built.
+    """
     run.work.mkdir()
-    stage = Stage(run.work)
-    _stage_project(request, stage)
-    lay_manifest(stage, request.manifest, request.interface, request.folder.manifest_path)
+    stage = Stage(run.work, mounted=environment.image is not None)
+    if environment.image is not None:
+        stage_app(request, stage, environment)
+    else:
+        _stage_project(request, stage)
+        lay_manifest(stage, request.manifest, request.interface, request.folder.manifest_path)
     for staged in (file for files in bound.files.values() for file in files):
         stage.file(staged.source, staged.relative, staged.size, read_only=True, may_link=False)
     config = json.dumps(request.execution.config or {}, ensure_ascii=False)
@@ -178,7 +186,7 @@ def _stage_asset(stage: Stage, had: HadAsset) -> None:
 def _stage_volumes(request: Request, stage: Stage, warn: Warn) -> None:
     for volume in request.execution.volumes:
         relative = _inside(volume.mount_path, request)
-        if PurePosixPath(relative).is_absolute():
+        if PurePosixPath(relative).is_absolute() and not stage.mounted:
             warn(
                 f"The volume {volume.name!r} is not mounted: {volume.mount_path} is not below "
                 f"{request.execution.base_work_dir}, and without a container nothing can stand there."
@@ -186,9 +194,11 @@ def _stage_volumes(request: Request, stage: Stage, warn: Warn) -> None:
             continue
         storage = request.settings.data_dir / "volumes" / request.manifest.model.name / _one_segment(volume.name)
         storage.mkdir(parents=True, exist_ok=True)
-        stage.volume(storage, relative)
-        if volume.read_only or volume.size:
-            warn(f"The volume {volume.name!r}: read_only and size are not enforced without a container.")
+        stage.volume(storage, relative, writable=not volume.read_only)
+        if volume.size:
+            warn(f"The volume {volume.name!r}: size is not enforced.")
+        if volume.read_only and not stage.mounted:
+            warn(f"The volume {volume.name!r}: read_only is not enforced without a container.")
 
 
 def _one_segment(name: str) -> str:
@@ -202,81 +212,6 @@ def _inside(path: str, request: Request) -> str:
     """A mount path relative to the work folder; one that is absolute and elsewhere stays as it is."""
     place, base = PurePosixPath(path), PurePosixPath(request.execution.base_work_dir)
     return str(place.relative_to(base)) if place.is_absolute() and place.is_relative_to(base) else str(place)
-
-
-def make_job(
-    request: Request, run: RunFolder, stage: Stage, bound: "BoundInputs", environment: Environment, secrets: Path
-) -> Job:
-    """The program to run, with its whole environment."""
-    lay_runtime(stage, environment, request.settings.cache_dir)
-    limits = request.limits(stage.bytes)
-    ours = (
-        input_variables(request.command.inputs, bound.values)
-        | private_variables(run.scratch)
-        | _spi_variables(request, run, secrets, limits)
-    )
-    base = request.execution.base_work_dir
-    own = {name: _moved(value, base, run.work) for name, value in (request.execution.environment or {}).items()}
-    variables = joined(environment.variables, own, ours, run.work)
-    return Job(
-        program(request, run.work),
-        run.root,
-        run.work,
-        variables,
-        run.log,
-        limits,
-        network=request.execution.network,
-        base_work_dir=Path(request.execution.base_work_dir),
-        devices=_gpus() if request.command.resources is not None and request.command.resources.gpu else (),
-        writable=(run.work, run.scratch, *(Path(place) for place in sorted(stage.volumes))),
-        readable=(secrets, *(Path(place) for place in sorted((stage.linked - stage.volumes) | stage.beside))),
-    )
-
-
-def _gpus() -> tuple[Path, ...]:
-    """The device files of this machine's GPUs."""
-    return tuple(sorted(path for name in GPU_DEVICES for path in Path("/dev").glob(name) if not path.is_dir()))
-
-
-def _spi_variables(request: Request, run: RunFolder, secrets: Path, limits: Limits) -> dict[str, str]:
-    seconds = limits.timeout_seconds
-    return {
-        "SPI_COMMAND": request.command.name,
-        "SPI_EXECUTION_ID": run.id,
-        "SPI_MANIFEST": str(run.spi / "manifest.json"),
-        "SPI_WORK_DIR": str(run.work),
-        "SPI_INPUT_DIR": str(run.work / "inputs"),
-        "SPI_INPUT_FILE": str(run.inputs_file),
-        "SPI_OUTPUT_DIR": str(run.output_file.parent),
-        "SPI_OUTPUT_FILE": str(run.output_file),
-        "SPI_ERROR_FILE": str(run.error_file),
-        "SPI_SECRETS_DIR": str(secrets),
-        "SPI_TIMEOUT_SECONDS": str(int(seconds) if seconds == int(seconds) else seconds),
-    }
-
-
-def program(request: Request, work: Path) -> tuple[str, ...]:
-    """The program and its arguments.
-
-    A word that is base_work_dir, or a path below it, becomes the same path below ``work``: the same manifest runs in a
-    container and without one.
-
-    Raises:
-        ExecutionError: The manifest has no entry point, and there is no run.py.
-    """
-    words = starting_words(request.command.entry_point or request.execution.entry_point, request.folder.root)
-    return tuple(_placed(word, request.execution.base_work_dir, work) for word in words)
-
-
-def _moved(value: str, base: str, work: Path) -> str:
-    """A variable of the manifest, which may be a list of paths; each is treated as a word of the program is."""
-    return os.pathsep.join(_placed(part, base, work) for part in value.split(os.pathsep))
-
-
-def _placed(word: str, base: str, work: Path) -> str:
-    base = base.rstrip("/")
-    below = bool(base) and (word == base or word.startswith(f"{base}/"))
-    return str(work) + word[len(base) :] if below else word
 
 
 def room_warning(request: Request, run: RunFolder) -> Iterator[str]:

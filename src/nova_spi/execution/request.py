@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nova_spi.engines.port import Engine, Limits
+from nova_spi.engines.port import Engine, Image, Limits
 from nova_spi.errors import UsageError
 from nova_spi.progress import Progress
 from nova_spi.settings import Settings
@@ -36,6 +36,7 @@ class Request:
         output: Receives copies of what comes out, or None.
         keep: The working folder stays.
         cancel: Ends the execution where it is set.
+        image: What it runs in; None leaves that to the engine.
     """
 
     folder: "Folder"
@@ -51,6 +52,7 @@ class Request:
     output: Path | None = None
     keep: bool = False
     cancel: threading.Event | None = None
+    image: Image | None = None
 
     @property
     def execution(self) -> "Execution":

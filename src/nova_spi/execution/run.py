@@ -6,7 +6,7 @@ from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nova_spi.engines.port import Engine
+from nova_spi.engines.port import Engine, Image
 from nova_spi.execution.history import prune
 from nova_spi.execution.places import open_run
 from nova_spi.execution.records import ExecutionResult
@@ -34,6 +34,7 @@ def execute(
     output: Path | None = None,
     keep: bool = False,
     cancel: threading.Event | None = None,
+    image: Image | None = None,
 ) -> ExecutionResult:
     """Runs one command of a project once.
 
@@ -53,6 +54,8 @@ def execute(
         output: Receives output.json and the output files where the run succeeds.
         keep: The working folder stays, for debugging.
         cancel: Ends the execution where it is set, from another thread.
+        image: The image to run in, which holds the project as it was built; None is the project as it stands, in an
+            image of its own where the engine runs nothing else.
 
     Raises:
         ManifestInvalid: The manifest has errors.
@@ -71,6 +74,7 @@ def execute(
         output=output,
         keep=keep,
         cancel=cancel,
+        image=image,
     )
     with open_run(folder.root, keep=keep) as run:
         prune(folder.root)

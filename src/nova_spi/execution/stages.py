@@ -12,13 +12,14 @@ from nova_spi.errors import ExecutionError, NovaSpiError
 from nova_spi.execution.closing import Closing
 from nova_spi.execution.collect import Collected, collect, keep_raw
 from nova_spi.execution.failures import cancelled, failure, of_library, of_system
+from nova_spi.execution.in_image import with_image
 from nova_spi.execution.intrusion import modified
+from nova_spi.execution.jobs import make_job
 from nova_spi.execution.output_files import Listing, listing
 from nova_spi.execution.places import RunFolder, held, runs_folder
 from nova_spi.execution.prepare import (
     fetch_assets,
     fill,
-    make_job,
     recipe_of,
     recorded_inputs,
     room_warning,
@@ -76,13 +77,14 @@ class Stages:
         with self._stage("prepare"):
             bound = self._bind()
         with self._stage("environment"):
+            request = self._request = with_image(request)
             environment = request.engine.provide(recipe_of(request), request.progress)
             self._record["environment"] = _of_environment(environment)
         with self._stage("assets"):
             assets, self._record["assets"] = fetch_assets(request, self._warn)
         with laid_out(request.secrets, self._run.scratch / "secrets") as secrets:
             with self._stage("prepare"):
-                stage = fill(request, self._run, bound, assets, self._warn)
+                stage = fill(request, self._run, environment, bound, assets, self._warn)
                 job = make_job(request, self._run, stage, bound, environment, secrets)
                 self._record["limits"] = asdict(job.limits)
                 before = listing(self._run.work, request.command.outputs)
@@ -141,7 +143,7 @@ class Stages:
         run, command = self._run, self._request.command
         if error := failure(outcome, run.error_file, job.limits):
             return error
-        self._collected = collect(run, command, before, frozenset(stage.linked))
+        self._collected = collect(run, command, before, frozenset(stage.linked), self._request.execution.base_work_dir)
         self._warn(*self._collected.warnings)
         if self._collected.error is not None:
             keep_raw(run.output_file.parent, run.outputs)
@@ -162,7 +164,8 @@ def _secrets_without_value(request: Request) -> Iterable[str]:
 
 
 def _of_environment(environment: Environment) -> dict[str, Any]:
-    return {"python": environment.version, "digest": environment.digest, "cached": environment.cached}
+    found = {"python": environment.version, "digest": environment.digest, "cached": environment.cached}
+    return found | {"image": environment.image.name if environment.image is not None else None}
 
 
 def _rounded(timings: dict[str, float]) -> dict[str, float]:

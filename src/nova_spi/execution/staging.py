@@ -29,20 +29,25 @@ class Stage:
 
     Args:
         work: The folder, absolute.
+        mounted: The model will see the folder in an image, where a link leads nowhere: what would be one is mounted.
 
     Attributes:
         bytes: What has been put there, for the limit of the disk.
         linked: The real places of what stands there as a link.
         volumes: Those of them that are kept between executions and may be written.
         beside: Folders of ours that stand there as a link, for reading.
+        mounts: Where the folder is mounted: real place, path below the folder (or an absolute one), whether it may be
+            written. An empty file or folder holds the place.
     """
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, *, mounted: bool = False) -> None:
         self.work = work
+        self.mounted = mounted
         self.bytes = 0
         self.linked: set[str] = set()
         self.volumes: set[str] = set()
         self.beside: set[str] = set()
+        self.mounts: list[tuple[Path, str, bool]] = []
         self._made: set[str] = {str(work)}
 
     def place(self, relative: str) -> Path:
@@ -119,8 +124,19 @@ class Stage:
                 path = Path(folder) / name
                 self.file(path, f"{top}/{inside}/{name}", path.stat().st_size, read_only=True)
 
-    def volume(self, storage: Path, relative: str) -> None:
-        """Links a folder that is kept between executions."""
+    def volume(self, storage: Path, relative: str, *, writable: bool = True) -> None:
+        """Links, or mounts, a folder that is kept between executions.
+
+        Args:
+            storage: Where it is kept.
+            relative: Below the folder; where it is mounted, an absolute path may lead out of it.
+            writable: Counts where it is mounted.
+        """
+        if self.mounted:
+            if not PurePosixPath(relative).is_absolute():
+                self.folder(relative)
+            self.mounts.append((storage.resolve(), relative, writable))
+            return
         target = self.place(relative)
         if target.is_dir() and not target.is_symlink():
             with suppress(OSError):
@@ -143,6 +159,10 @@ class Stage:
 
     def _link(self, source: Path, target: Path) -> None:
         real = source.resolve()
+        if self.mounted:
+            target.touch()
+            self.mounts.append((real, target.relative_to(self.work).as_posix(), False))
+            return
         target.symlink_to(real)
         self.linked.add(str(real))
 

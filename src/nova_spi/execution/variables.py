@@ -14,6 +14,9 @@ LONGEST_VALUE = 32 * 1024
 MOST_BYTES = 512 * 1024
 """Of all input variables together; the system takes 2 MiB of arguments and environment."""
 
+IN_IMAGE = "/tmp"  # noqa: S108  # a hardened container lets its program write nowhere else
+"""HOME and the folder of temporary files in an image."""
+
 OURS = frozenset({"HOME", "TMPDIR", "XDG_CACHE_HOME", "PYTHONPATH"})
 
 
@@ -71,6 +74,18 @@ def joined(
     folders = (".", "spi") if os.pathsep in str(work) else (str(work), str(work / "spi"))
     found["PYTHONPATH"] = _path(os.pathsep.join(folders), manifest.get("PYTHONPATH", ""))
     return found
+
+
+def in_image(image: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment in an image, whose own variables hold the manifest's already.
+
+    Args:
+        image: Of its config.
+        ours: ``SPI_*`` and ``INPUT_*``.
+    """
+    private = {"HOME": IN_IMAGE, "TMPDIR": IN_IMAGE, "XDG_CACHE_HOME": f"{IN_IMAGE}/.cache"}
+    usual = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    return usual | dict(image) | private | dict(ours)
 
 
 def _path(first: str, then: str) -> str:

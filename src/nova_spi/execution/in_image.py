@@ -1,0 +1,83 @@
+"""Executions in an image: which image, and what of it stands in the model's folder."""
+
+import os
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from nova_spi.engines.port import Environment, Image
+from nova_spi.errors import ArtifactInvalid
+from nova_spi.execution.request import Request
+from nova_spi.execution.staging import Stage
+
+RUN_FOLDERS = ("inputs", "outputs")
+"""Folders of an image that a run has of its own."""
+
+
+def with_image(request: Request) -> Request:
+    """The same request with the image that it runs in, built where the engine runs nothing else.
+
+    Raises:
+        NovaSpiError: The image cannot be built.
+    """
+    if request.image is not None or request.engine.images != "must":
+        return request
+    return replace(request, image=built(request))
+
+
+def built(request: Request) -> Image:
+    """The project's image, out of the store or built now; layers that have not changed are there already."""
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.images.build import build_image
+
+    layout = Layout.create(request.settings.store)
+    said = request.execution.base_image or request.settings.base_image
+    image = build_image(request.folder, layout, base=said, progress=request.progress)
+    return Image(str(image.name), layout.root, str(image.digest), str(image.manifest.config.digest))
+
+
+def stage_app(request: Request, stage: Stage, environment: Environment) -> None:
+    """Puts what the image has below base_work_dir into the model's folder: files, links, empty folders.
+
+    Raises:
+        ArtifactInvalid: There is nothing.
+    """
+    top = _app_tree(request, environment)
+    for folder, folders, files in os.walk(top):
+        inside = PurePosixPath(Path(folder).relative_to(top))
+        if inside == PurePosixPath():
+            folders[:] = [name for name in folders if name not in RUN_FOLDERS]
+        for name in [*folders, *files]:
+            path, relative = Path(folder, name), str(inside / name)
+            if path.is_symlink():
+                stage.place(relative).symlink_to(path.readlink())
+            elif path.is_dir():
+                stage.folder(relative)
+            else:
+                status = path.stat()
+                stage.file(path, relative, status.st_size, status.st_mode)
+
+
+def _app_tree(request: Request, environment: Environment) -> Path:
+    """Where the image's base_work_dir stands on this machine."""
+    from nova_spi.artifacts.descriptors import Descriptor
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.trees import kept_tree
+
+    below = request.execution.base_work_dir.strip("/")
+    if environment.image is None:
+        raise AssertionError("only an image has one")
+    if environment.root is not None:
+        place = environment.root / below
+    else:
+        layout = Layout.open(environment.image.layout)
+        found: Descriptor = layout.find(environment.image.manifest)
+        place = kept_tree(
+            layout, layout.manifest(found), request.settings.cache_dir, below=below, progress=request.progress
+        )
+    if not place.is_dir() or not place.resolve().is_relative_to(place.parent.resolve()):
+        raise ArtifactInvalid(
+            f"The image {environment.image.name} has no folder {request.execution.base_work_dir}.",
+            why="It is execution.base_work_dir of its manifest.",
+            mend="nova-spi build",
+        )
+    return place
