@@ -1,6 +1,5 @@
 import time
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +59,18 @@ values = st.recursive(
 )
 
 
+def same(one, other):
+    """Equal as JSON Schema Core 4.2.2 says; jsonschema itself sorts before it compares, and misses [0], [False], [0]."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    return one == other
+
+
 @given(st.lists(values, max_size=5))
 def test_unique_means_what_json_schema_says(items):
-    plain = jsonschema.Draft202012Validator({"uniqueItems": True}).is_valid(items)
-    assert (schema_problems({"uniqueItems": True}, items) == []) == plain
+    unique = not any(same(one, other) for n, one in enumerate(items) for other in items[:n])
+    assert (schema_problems({"uniqueItems": True}, items) == []) == unique
