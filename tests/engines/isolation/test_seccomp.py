@@ -17,14 +17,14 @@ HEADERS = {
     "aarch64": ("/usr/include/asm-generic/unistd.h",),
 }
 ALLOW, KILL = 0x7FFF0000, 0x80000000
-EPERM, ENOSYS, EAFNOSUPPORT = 0x50001, 0x50000 | 38, 0x50000 | 97
+EPERM, ENOSYS, EAFNOSUPPORT, ESOCKTNOSUPPORT, IGNORED = 0x50001, 0x50000 | 38, 0x50000 | 97, 0x50000 | 94, 0x50000
 COLUMN = {name: column for column, name in enumerate(ARCHITECTURES)}
 BOTH = pytest.mark.parametrize("machine", ARCHITECTURES)
 
 
-def answer(machine, number, *arguments, architecture=None, families=(seccomp.UNIX,)):
+def answer(machine, number, *arguments, architecture=None, families=(seccomp.UNIX,), outside=False):
     """What the filter says to one call."""
-    program = list(struct.iter_unpack("<HBBI", seccomp.assemble(families, machine)))
+    program = list(struct.iter_unpack("<HBBI", seccomp.assemble(families, machine, outside=outside)))
     words = [*arguments, 0, 0, 0, 0, 0, 0][:6]
     data = struct.pack("<iIQ6Q", number, architecture or ARCHITECTURES[machine], 0, *words)
     at, value = 0, 0
@@ -52,16 +52,17 @@ def numbers_in_headers(machine):
 @BOTH
 def test_every_number_is_that_of_the_kernels_headers(machine):
     headers, column = numbers_in_headers(machine), COLUMN[machine]
-    tables = [NUMBERS, seccomp.FORBIDDEN, seccomp.NOT_THERE]
+    tables = [NUMBERS, seccomp.FORBIDDEN, seccomp.NOT_THERE, seccomp.FORBIDDEN_OUTSIDE, seccomp.OF_ITSELF]
     ours = {name: numbers[column] for table in tables for name, numbers in table.items()}
     ours |= {name: places[column][0] for name, places in seccomp._MODES.items()}
     ours |= {"clone": seccomp.CLONE[column], "socket": seccomp.SOCKET[column], "ioctl": seccomp.IOCTL[column]}
-    ours["openat"] = seccomp._OPENING[column][0][0]
+    ours |= {"socketpair": seccomp.SOCKET_PAIR[column], "setpriority": seccomp.PRIORITY[column]}
+    ours |= {"sched_setaffinity": seccomp.CORES[column], "openat": seccomp._OPENING[column][0][0]}
     if machine == "x86_64":
         ours |= seccomp._X86_ONLY | {name: place[0] for name, place in seccomp._MODES_X86.items()}
         ours["open"] = seccomp._OPENING[0][1][0]
     newer = {name for name in ours if name not in headers}
-    assert newer <= {"fchmodat2", "mount_setattr"}, newer
+    assert newer <= {"fchmodat2", "mount_setattr", "open_tree_attr", "statmount", "listmount", "quotactl_fd"}, newer
     assert {name: ours[name] for name in ours if name in headers} == {
         name: headers[name] for name in ours if name in headers
     }
@@ -86,7 +87,7 @@ def test_another_architecture_ends_the_process(machine):
 
 def test_the_calls_of_x32_are_not_permitted():
     assert answer("x86_64", 0x40000000) == EPERM
-    assert answer("x86_64", 0x3FFFFFFF) == ALLOW
+    assert answer("x86_64", 0x3FFFFFFF) == ENOSYS
 
 
 @BOTH
@@ -127,3 +128,49 @@ def test_nothing_is_typed_into_a_terminal(machine):
     number = seccomp.IOCTL[COLUMN[machine]]
     assert answer(machine, number, 0, 0x5412) == answer(machine, number, 0, 0x541C) == EPERM
     assert answer(machine, number, 0, 0x5413) == ALLOW
+
+
+@BOTH
+@pytest.mark.parametrize("name", seccomp.FORBIDDEN_OUTSIDE)
+def test_what_reaches_others_is_forbidden_outside_of_a_sandbox_alone(machine, name):
+    number = seccomp.FORBIDDEN_OUTSIDE[name][COLUMN[machine]]
+    assert answer(machine, number, outside=True) == EPERM
+    assert answer(machine, number) == ALLOW
+
+
+@BOTH
+@given(pid=st.integers(0, 2**32 - 1), names=st.sampled_from(sorted(seccomp.OF_ITSELF)))
+def test_limits_and_scheduling_are_its_own_outside_of_a_sandbox(machine, pid, names):
+    number = seccomp.OF_ITSELF[names][COLUMN[machine]]
+    assert answer(machine, number, pid, outside=True) == (EPERM if pid else ALLOW)
+    assert answer(machine, number, pid) == ALLOW
+
+
+@BOTH
+@given(which=st.integers(0, 5), who=st.integers(0, 2**32 - 1))
+def test_a_priority_is_its_own_outside_of_a_sandbox(machine, which, who):
+    wanted = EPERM if which > 1 or who else ALLOW
+    assert answer(machine, seccomp.PRIORITY[COLUMN[machine]], which, who, outside=True) == wanted
+
+
+@BOTH
+@given(pid=st.integers(0, 2**32 - 1))
+def test_the_cores_of_another_thread_or_process_stay_as_they_are_outside_of_a_sandbox(machine, pid):
+    wanted = IGNORED if pid else ALLOW
+    assert answer(machine, seccomp.CORES[COLUMN[machine]], pid, outside=True) == wanted
+
+
+@BOTH
+@given(family=st.integers(0, 60), kind=st.sampled_from([1, 2, 3, 5]), flags=st.sampled_from([0, 0o4000, 0o2000000]))
+def test_a_pair_of_sockets_reaches_nobody_but_itself(machine, family, kind, flags):
+    number = seccomp.SOCKET_PAIR[COLUMN[machine]]
+    wanted = ALLOW if family == 1 else EAFNOSUPPORT
+    assert answer(machine, number, family, kind | flags) == wanted
+    closed = ESOCKTNOSUPPORT if family == 1 and kind in (2, 3) else wanted
+    assert answer(machine, number, family, kind | flags, families=()) == closed
+
+
+@BOTH
+def test_calls_that_nobody_has_looked_at_are_not_there(machine):
+    assert answer(machine, 469) == ALLOW
+    assert answer(machine, 470) == answer(machine, 0x3FFFFFFF) == ENOSYS

@@ -100,7 +100,7 @@ class Confining:
         known = landlock.version()
         if known > 1 or not inside:
             landlock.restrict(self._rules(inside), tcp=inside or order.network != b"none")
-        seccomp.apply(families(inside, order.network == b"none", known))
+        seccomp.apply(families(inside, order.network == b"none", known), outside=not inside)
         self.at = None
 
     def _make(self) -> None:

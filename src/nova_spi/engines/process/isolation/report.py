@@ -45,10 +45,10 @@ def _and_landlock() -> str:
 def _landlock(network: str) -> list[Protection]:
     found = landlock.version()
     files = f"landlock {found}; files in /dev/shm can be opened by name, and names, sizes, "
-    files += "modes and times of your other files are within reach, their contents are not"
+    files += "modes, times and extended attributes of your other files are within reach, their contents are not"
     shared = f"nothing; {network} is asked for, and at this level that is the machine's whole network, loopback too"
     silent = "seccomp: no sockets"
-    signals = f"landlock {found}: no signals to others, and /proc is closed"
+    signals = f"landlock {found}: no signals to others, and /proc is closed; seccomp: nor their limits and priorities"
     if found < _SIGNALS_SINCE:
         signals = f"landlock {found}: /proc is closed; signals to your other processes are not hindered"
     return [

@@ -3,6 +3,9 @@
 It forbids what a model does not need and an attack on the kernel or on other processes does; everything else works.
 ``clone3`` answers ENOSYS, since its flags lie where a filter cannot look; libraries then take ``clone``. No file can be
 made set-uid: where root starts a run, the model's files are root's.
+
+Outside a sandbox a program shares process ids and System V objects with the whole machine, so more is forbidden there:
+what changes the limits, the priority and the memory of another process is no signal, and Landlock does not know it.
 """
 
 import struct
@@ -12,19 +15,25 @@ from .system import MACHINES, address, call, machine
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _FOURTH_AT = 0, 4, 16, 24, 32, 40
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_EPERM, _ENOSYS, _ESOCKTNOSUPPORT, _EAFNOSUPPORT = 1, 38, 94, 97
+_IGNORED = 0  # the call answers that it has done what it was asked, and has done nothing
 _ARCHITECTURES = (0xC000003E, 0xC00000B7)
 _X32 = 0x40000000
 _NAMESPACES = 0x7E020000  # every CLONE_NEW* that clone(2) takes
 _SET_ID = 0o6000  # a file that runs with its owner's rights: root's, where root started the run
 _MAKES = 0x400040  # O_CREAT, __O_TMPFILE
+_DATAGRAMS = 2  # the bit that SOCK_DGRAM and SOCK_RAW have, and SOCK_STREAM and SOCK_SEQPACKET have not
+_EVERY_BIT = 0xFFFFFFFF
+_SOME_USER = 0xFFFFFFFE  # PRIO_USER, and not PRIO_PROCESS nor PRIO_PGRP
+_UNKNOWN_FROM = 470
+"""The first number after those of Linux 6.18: what a newer kernel adds is not there until somebody has looked at it."""
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 
 UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
 """The families of addresses that may be allowed."""
 
-CLONE, SOCKET, IOCTL = (56, 220), (41, 198), (16, 29)
+CLONE, SOCKET, SOCKET_PAIR, IOCTL = (56, 220), (41, 198), (53, 199), (16, 29)
 NOT_THERE = {"clone3": (435, 435), "openat2": (437, 437)}
 """Calls that answer ENOSYS, since what they ask for lies where a filter cannot look."""
 _MODES = {
@@ -82,44 +91,85 @@ FORBIDDEN = {
     "syslog": (103, 116),
     "vhangup": (153, 58),
     "personality": (135, 92),
+    "open_tree_attr": (467, 467),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
+    "quotactl_fd": (443, 443),
+    "fanotify_init": (300, 262),
+    "lookup_dcookie": (212, 18),
 }
 """Calls that answer EPERM: their numbers on x86-64 and on arm64, from the kernel's headers."""
+FORBIDDEN_OUTSIDE = {
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "ioprio_set": (251, 30),
+}
+"""The same, where a program is in no sandbox."""
+OF_ITSELF = {
+    "prlimit64": (302, 261),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+}
+"""Outside a sandbox a program calls these for itself alone: the process id, their first argument, is 0."""
+PRIORITY, CORES = (141, 140), (203, 122)
 _X86_ONLY = {"iopl": 172, "ioperm": 173, "modify_ldt": 154}
 
 
-def assemble(families: "tuple[int, ...]", machine_name: str) -> bytes:
+def assemble(families: "tuple[int, ...]", machine_name: str, *, outside: bool = False) -> bytes:
     """The filter's program.
 
     Args:
-        families: Of addresses, that sockets may be made for. A pair of connected sockets is always allowed.
+        families: Of addresses, that sockets may be made for. A pair of connected sockets is always allowed; without
+            `UNIX` none of datagrams, since each of those can send to any address.
         machine_name: One of `MACHINES`.
+        outside: The program shares process ids and System V objects with others: it is in no sandbox.
     """
     column = MACHINES[machine_name]
     program = [_step(_LOAD, _ARCHITECTURE_AT), _step(_EQUAL, _ARCHITECTURES[column], 1, 0), _step(_RETURN, _KILL)]
     program.append(_step(_LOAD, _NUMBER_AT))
     if column == 0:
         program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, _ERRNO | _EPERM)]
+    program += [_step(_AT_LEAST, _UNKNOWN_FROM, 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
     for missing in NOT_THERE.values():
         program += _answer(missing[column], _ENOSYS)
-    namespaces = [_step(_ANY_BIT, _NAMESPACES, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
-    program += _argument(CLONE[column], _FIRST_AT, namespaces)
+    program += _argument(CLONE[column], _FIRST_AT, _without(_NAMESPACES))
     program += _set_id(column)
     program += _argument(SOCKET[column], _FIRST_AT, _only(families))
+    program += _argument(SOCKET_PAIR[column], _FIRST_AT, _pair(datagrams=UNIX in families))
     program += _argument(IOCTL[column], _SECOND_AT, _except(_TERMINAL_INPUT))
-    numbers = [numbers[column] for numbers in FORBIDDEN.values()]
+    if outside:
+        program += _of_itself(column)
+    forbidden = FORBIDDEN | FORBIDDEN_OUTSIDE if outside else FORBIDDEN
+    numbers = [numbers[column] for numbers in forbidden.values()]
     for number in [*numbers, *(_X86_ONLY.values() if column == 0 else ())]:
         program += _answer(number, _EPERM)
     program.append(_step(_RETURN, _ALLOW))
     return b"".join(program)
 
 
-def apply(families: "tuple[int, ...]") -> None:
+def apply(families: "tuple[int, ...]", *, outside: bool = False) -> None:
     """Puts the filter over this process and all that it will start. Nothing takes it away again.
+
+    Args:
+        families: As of `assemble`.
+        outside: As of `assemble`.
 
     Raises:
         OSError: The kernel has no such filters.
     """
-    program = assemble(families, machine())
+    program = assemble(families, machine(), outside=outside)
     header = struct.pack("HxxxxxxQ", len(program) // 8, address(program))
     call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     call("prctl", _PR_SET_SECCOMP, _MODE_FILTER, header)
@@ -138,8 +188,38 @@ def _argument(number: int, at: int, steps: "list[bytes]") -> "list[bytes]":
     return [_step(_EQUAL, number, 0, len(steps) + 1), _step(_LOAD, at), *steps]
 
 
+def _without(bits: int, error: int = _EPERM) -> "list[bytes]":
+    """Allows the call where the argument has none of the bits."""
+    return [_step(_ANY_BIT, bits, 0, 1), _step(_RETURN, _ERRNO | error), _step(_RETURN, _ALLOW)]
+
+
+def _pair(*, datagrams: bool) -> "list[bytes]":
+    family = [_step(_EQUAL, UNIX, 1, 0), _step(_RETURN, _ERRNO | _EAFNOSUPPORT)]
+    return (
+        [*family, _step(_RETURN, _ALLOW)]
+        if datagrams
+        else [
+            *family,
+            _step(_LOAD, _SECOND_AT),
+            *_without(_DATAGRAMS, _ESOCKTNOSUPPORT),
+        ]
+    )
+
+
+def _of_itself(column: int) -> "list[bytes]":
+    """Calls that would reach other processes. Which cores another one uses is ignored: libraries ask for threads."""
+    program = [step for numbers in OF_ITSELF.values() for step in _argument(numbers[column], _FIRST_AT, _nobody())]
+    whose = [_step(_ANY_BIT, _SOME_USER, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_LOAD, _SECOND_AT), *_nobody()]
+    program += _argument(PRIORITY[column], _FIRST_AT, whose)
+    return program + _argument(CORES[column], _FIRST_AT, _without(_EVERY_BIT, _IGNORED))
+
+
+def _nobody() -> "list[bytes]":
+    return _without(_EVERY_BIT)
+
+
 def _set_id(column: int) -> "list[bytes]":
-    refuse = [_step(_ANY_BIT, _SET_ID, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_RETURN, _ALLOW)]
+    refuse = _without(_SET_ID)
     calls = [places[column] for places in _MODES.values()] + (list(_MODES_X86.values()) if column == 0 else [])
     program = [step for number, at in calls for step in _argument(number, at, refuse)]
     for number, flags_at, mode_at in _OPENING[column]:
