@@ -29,7 +29,7 @@ class Target:
     def __init__(self, reference: str, command: Command) -> None:
         self.reference = reference
         self._loop: AbstractEventLoop | None = None
-        found = _attribute(reference)
+        found = find(reference)
         if isinstance(found, type):
             found = found()
             if callable(getattr(found, "setup", None)):
@@ -86,7 +86,12 @@ async def _wait(awaitable: Any) -> Any:
     return await awaitable
 
 
-def _attribute(reference: str) -> Any:
+def find(reference: str) -> Any:
+    """What ``pkg.mod:name`` names.
+
+    Raises:
+        SPIError: ``model.error``; the module has no such name.
+    """
     module, _, path = reference.partition(":")
     found: Any = importlib.import_module(module)
     for name in path.split("."):
