@@ -11,6 +11,7 @@ A project is a folder with a manifest and a model's code. Five lines make one an
 The face of the package
 
 - `Project`: create, load, change, validate, run and test a project.
+- `Container`: a project's built image, run and tested as it was built; `Project.build_container` makes one.
 - `load(path)`, `run(path, inputs)`, `validate(path)`: the same in one call.
 - `Manifest`: what a manifest says; `read_manifest(data)` reads one from bytes, with every finding and its place.
 - `Settings`: where the library looks when the caller does not say.
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from nova_spi.manifest.models.manifest import Manifest
     from nova_spi.manifest.reading import read as read_manifest
     from nova_spi.progress import Progress
+    from nova_spi.sdk.container import Container
     from nova_spi.sdk.project import Project, load, run, validate
     from nova_spi.settings import Settings
 
@@ -75,6 +77,7 @@ __all__ = [
     "ArtifactInvalid",
     "AssetUnavailable",
     "BuildFailed",
+    "Container",
     "Diagnostic",
     "EngineUnavailable",
     "EnvironmentFailed",
@@ -113,6 +116,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Container": "nova_spi.sdk.container",
     "Diagnostic": "nova_spi.manifest.diagnostics",
     "ExecutionResult": "nova_spi.execution.records",
     "Manifest": "nova_spi.manifest.models.manifest",

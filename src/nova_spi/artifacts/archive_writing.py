@@ -7,6 +7,7 @@ bytes: fixed order, owner, mode and time.
 import io
 import tarfile
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import IO
 
 from nova_spi.artifacts.blobs import CHUNK
@@ -16,6 +17,7 @@ from nova_spi.artifacts.documents import MAX_CONFIG_BYTES, dump_object
 from nova_spi.artifacts.layout import MARK, NAME, Layout, index_document
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.references import HUB, Reference
+from nova_spi.errors import ArtifactInvalid
 
 CONTAINERD_NAME = "io.containerd.image.name"
 
@@ -51,6 +53,24 @@ def write_archive(
         _add(tar, _place(manifest.descriptor), manifest.raw)
         _add(tar, "index.json", index_document([_entry(manifest, name)]))
         _add(tar, "manifest.json", _docker(manifest, name))
+
+
+def save_archive(layout: Layout, manifest: Manifest, path: Path, *, name: Reference | None = None) -> Path:
+    """Writes an image as one file, beside its place first, so that nobody finds half of it; returns the path.
+
+    Raises:
+        ArtifactInvalid: As `write_archive`, or the file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as stream:
+            write_archive(layout, manifest, stream, name=name)
+        beside.replace(path)
+    except OSError as error:
+        raise ArtifactInvalid(f"{path} cannot be written: {error.strerror}.", code="artifact.unwritable") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
 
 
 def _entry(manifest: Manifest, name: Reference | None) -> Descriptor:

@@ -9,7 +9,7 @@ from nova_spi.cli.showing import Showing
 from nova_spi.cli.state import State
 
 if TYPE_CHECKING:
-    from nova_spi.engines.port import Engine
+    from nova_spi.engines.port import Engine, Image
     from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.project.folder import Folder
@@ -18,26 +18,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A project and where it runs."""
+    """A project, or an image of the local store, and where it runs."""
 
     folder: "Folder"
     settings: "Settings"
     engine: "Engine"
+    image: "Image | None" = None
 
     @classmethod
-    def open(cls, path: Path, engine: str | None, isolation: "Level | None" = None) -> "Place":
-        """Opens the project at ``path``; ``engine`` is the option's value, None takes the settings'.
+    def open(cls, said: str, engine: str | None, isolation: "Level | None" = None) -> "Place":
+        """Opens what ``said`` names: what stands on disk is a project, else it is an image's name or digest.
 
-        ``isolation`` is the least level to run at; None takes the strongest that the machine has.
+        ``engine`` is the option's value, None takes the settings'. ``isolation`` is the least level to run at; None
+        takes the strongest that the machine has.
         """
-        from nova_spi.engines.select import select
-        from nova_spi.execution.places import PRIVATE
+        from nova_spi.execution.choosing import choose_engine
+        from nova_spi.execution.opening import in_store, open_image
         from nova_spi.project.folder import open_folder
         from nova_spi.settings import Settings
 
-        folder = open_folder(path)
+        image = None if Path(said).exists() else in_store(said, Settings.load())
+        folder = open_folder(Path(said)) if image is None else open_image(image, Settings.load())
         settings = Settings.load(folder.root, engine=engine)
-        return cls(folder, settings, select(settings.engine, settings, isolation, folder.root / PRIVATE))
+        return cls(folder, settings, choose_engine(folder, settings, isolation, image), image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +79,5 @@ class Call:
                 progress=progress,
                 output=output,
                 keep=keep,
+                image=self.place.image,
             )

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from nova_spi.engines.port import Environment, Image
 from nova_spi.errors import ArtifactInvalid
+from nova_spi.execution.opening import image_of
 from nova_spi.execution.request import Request
 from nova_spi.execution.staging import Stage
 
@@ -32,7 +33,7 @@ def built(request: Request) -> Image:
     layout = Layout.create(request.settings.store)
     said = request.execution.base_image or request.settings.base_image
     image = build_image(request.folder, layout, base=said, progress=request.progress)
-    return Image(str(image.name), layout.root, str(image.digest), str(image.manifest.config.digest))
+    return image_of(image, layout)
 
 
 def stage_app(request: Request, stage: Stage, environment: Environment) -> None:

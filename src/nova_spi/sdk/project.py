@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from nova_spi.errors import EngineUnavailable, UsageError
+from nova_spi.errors import UsageError
 from nova_spi.progress import Progress
 from nova_spi.project.folder import Folder, open_folder
 from nova_spi.sdk.changes import Changes
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nova_spi.checks.validation.report import ValidationReport
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.manifest.models import Manifest
+    from nova_spi.sdk.container import Container
 
 
 class Project:
@@ -185,8 +186,7 @@ class Project:
             EngineUnavailable: The engine is not on this machine.
         """
         self._want_saved()
-        from nova_spi.engines.select import select
-        from nova_spi.execution.places import PRIVATE
+        from nova_spi.execution.choosing import choose_engine
         from nova_spi.execution.run import execute
 
         settings = Settings.load(self.root, engine=engine)
@@ -196,7 +196,7 @@ class Project:
             inputs=inputs,
             secrets=secrets,
             timeout=timeout,
-            engine=select(settings.engine, settings, place=self.root / PRIVATE),
+            engine=choose_engine(self._folder, settings),
             settings=settings,
             progress=progress,
             output=None if output is None else Path(output),
@@ -230,31 +230,65 @@ class Project:
         """
         self._want_saved()
         from nova_spi.checks.testing.cases import run_cases
-        from nova_spi.engines.select import select
-        from nova_spi.execution.places import PRIVATE
+        from nova_spi.execution.choosing import choose_engine
 
         settings = Settings.load(self.root, engine=engine)
         return run_cases(
             self._folder,
             names=(names,) if isinstance(names, str) else names,
             secrets=secrets,
-            engine=select(settings.engine, settings, place=self.root / PRIVATE),
+            engine=choose_engine(self._folder, settings),
             settings=settings,
             output=self.root / "test_outputs" if output is None else Path(output),
             progress=progress,
         )
 
-    def build_container(self) -> NoReturn:
-        """Builds the model's image; this release has no engine for it.
+    def build_container(
+        self,
+        *,
+        tag: str | None = None,
+        base_image: str | None = None,
+        platform: str | None = None,
+        cache: bool = True,
+        progress: Progress | None = None,
+    ) -> "Container":
+        """Builds the model's image into the local store, without a daemon; the same project gives the same digest.
+
+        Args:
+            tag: The image's name; None is the model's name and version.
+            base_image: A reference, or a path of an OCI layout or an archive; None takes the manifest's, that of
+                nova-spi.lock, the settings' or the domain's.
+            platform: ``linux/amd64`` or ``linux/arm64``; None is this machine's.
+            cache: Whether layers of earlier builds count.
+            progress: Who listens.
 
         Raises:
-            EngineUnavailable: Always, in this release.
+            ManifestInvalid: The manifest has errors.
+            UsageError: The tag is none, or changes are not saved.
+            BuildFailed: The base does not do, or a package has no wheel for the platform.
+            RegistryError: The base cannot be pulled.
         """
-        raise EngineUnavailable(
-            "This release of nova-spi builds no images.",
-            why="Images and containers come with a later release.",
-            mend="Run the model without one: project.run(inputs={...})",
+        self._want_saved()
+        from nova_spi.artifacts.layout import Layout
+        from nova_spi.artifacts.platforms import Platform
+        from nova_spi.artifacts.references import Reference
+        from nova_spi.execution.opening import image_of
+        from nova_spi.images.build import build_image
+        from nova_spi.sdk.container import Container
+
+        settings = Settings.load(self.root)
+        declared = self.manifest.execution.base_image if self.manifest.execution else None
+        layout = Layout.create(settings.store)
+        image = build_image(
+            self._folder,
+            layout,
+            base=base_image or declared or settings.base_image,
+            platform=Platform.parse(platform) if platform else None,
+            name=Reference.parse(tag) if tag else None,
+            cached=cache,
+            progress=progress,
         )
+        return Container(self._folder, image_of(image, layout))
 
     def _apply(self, changes: Changes) -> None:
         self._folder = changes.applied(self._folder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nova_spi.checks.testing.expectations import judge
 from nova_spi.checks.testing.report import CaseResult, Status, TestReport
-from nova_spi.engines.port import Engine
+from nova_spi.engines.port import Engine, Image
 from nova_spi.errors import NovaSpiError, RunCancelled, UsageError
 from nova_spi.execution.records import ExecutionResult
 from nova_spi.execution.removal import remove_tree
@@ -49,6 +49,7 @@ def run_cases(
     progress: Progress | None = None,
     keep: bool = False,
     cancel: threading.Event | None = None,
+    image: Image | None = None,
 ) -> TestReport:
     """Runs test cases one after the other.
 
@@ -62,6 +63,7 @@ def run_cases(
         progress: Hears of every case as the stage ``case``.
         keep: The working folders stay.
         cancel: Ends the case that is running; the others are skipped.
+        image: What they run in, see `nova_spi.execution.run.execute`.
 
     Raises:
         UsageError: There is no case of one of the names.
@@ -83,6 +85,7 @@ def run_cases(
             output=place,
             keep=keep,
             cancel=cancel,
+            image=image,
         )
 
     for case in cases:

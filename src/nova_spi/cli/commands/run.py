@@ -18,11 +18,12 @@ EXAMPLES = (
     'nova-spi run --input prompt="Hello, world!"',
     "nova-spi run --input picture=photo.png --input min_confidence=0.7 --output results",
     "nova-spi run my-model --command batch --input-file inputs.json --timeout 60",
+    'nova-spi run my-model:1.0.0 --input prompt="Hello, world!"',
 )
 
 
 @spi_command("run", short_help="Run a model once.")
-@click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
+@click.argument("path", metavar="[PATH or REF]", default=".", required=False)
 @click.option("--command", "command_name", metavar="NAME", help="The command.  [default: the default command]")
 @input_options
 @click.option(
@@ -36,7 +37,7 @@ EXAMPLES = (
 @engine_options
 def command(
     state: State,
-    path: Path,
+    path: str,
     command_name: str | None,
     words: Words,
     output: Path,
@@ -44,7 +45,7 @@ def command(
     require_isolation: "Level | None",
     timeout: float | None,
 ) -> int:
-    """Run the model of the project PATH once (default: the current folder)."""
+    """Run a model once: of the project PATH (default: the current folder), or of the built image REF."""
     call = Call.make(Place.open(path, engine, require_isolation), command_name, words)
     result = call.execute(state, output=output, timeout=timeout)
     results.show(result, state, f"{call.place.folder.manifest.model.name}: {call.command} succeeded")

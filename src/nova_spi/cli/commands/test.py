@@ -27,7 +27,7 @@ EXAMPLES = (
 
 
 @spi_command("test", short_help="Run the manifest's test cases, or one run with inputs of your own.")
-@click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
+@click.argument("path", metavar="[PATH or REF]", default=".", required=False)
 @click.option("--case", "cases", multiple=True, metavar="NAME", help="Only this case (repeatable).")
 @click.option(
     "--command", "command_name", metavar="NAME", help="For --input: the command.  [default: the default command]"
@@ -46,7 +46,7 @@ EXAMPLES = (
 @click.option("--interactive", is_flag=True, help="Stage the inputs, then open a shell in the model's environment.")
 def command(
     state: State,
-    path: Path,
+    path: str,
     cases: tuple[str, ...],
     command_name: str | None,
     words: Words,
@@ -57,7 +57,7 @@ def command(
     debug: bool,
     interactive: bool,
 ) -> int:
-    """Run the test cases of the project PATH (default: the current folder).
+    """Run the test cases of the project PATH (default: the current folder), or of the built image REF.
 
     With --input or --input-file: one run without expectations.
     """
@@ -93,6 +93,7 @@ def _run_cases(
             output=output,
             progress=progress,
             keep=keep,
+            image=place.image,
         )
     _show(report, state)
     errors = [case.execution.error for case in report.cases if case.execution is not None]
