@@ -9,7 +9,7 @@ from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.media_types import DOCKER_INDEX, IMAGE_INDEX
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
-from nova_spi.artifacts.registry.access import Credentials
+from nova_spi.artifacts.registry.credentials import Credentials
 from nova_spi.artifacts.registry.challenges import read_challenges
 from nova_spi.artifacts.registry.client import Registry
 from nova_spi.artifacts.registry.pulling import pull
@@ -284,7 +284,7 @@ def test_a_token_that_no_longer_counts_is_fetched_again(sites, layout, image, ki
     protect(site, bearer(auth), "Bearer new")
     auth.answers["/token"] = kit.Answer(200, b'{"token": "new"}')
     with Registry(site.host) as registry:
-        registry._access._tokens["repository:team/model:pull"] = ("old", float("inf"))
+        registry.transport._access._tokens["", ("repository:team/model:pull",)] = ("old", float("inf"))
         registry.manifest(Reference.parse(f"{site.host}/team/model:latest"))
     assert len(auth.seen) == 1
 

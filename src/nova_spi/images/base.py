@@ -105,7 +105,7 @@ def _pulled(said: str, layout: Layout, platform: Platform, progress: Progress) -
 
     reference = Reference.parse(said)
     approve(reference)
-    with Registry(reference.address) as registry:
+    with Registry.of(reference) as registry:
         return pull(registry, reference, layout, platform=platform, progress=progress)
 
 

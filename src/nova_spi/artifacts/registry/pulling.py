@@ -16,7 +16,8 @@ from nova_spi.artifacts.layout import MAX_DEPTH, Layout
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
-from nova_spi.artifacts.registry.client import ATTEMPTS, LONGEST_WAIT, Broken, Registry
+from nova_spi.artifacts.registry.client import Registry
+from nova_spi.artifacts.registry.retrying import ATTEMPTS, Broken, pause_before
 from nova_spi.errors import ArtifactInvalid, RegistryError
 from nova_spi.progress import Progress, Silent
 
@@ -90,7 +91,7 @@ class _Blob:
 
     def fetch(self, progress: Progress, before: int, total: int) -> None:
         """Fetches it; an attempt that brought something does not count as one."""
-        left, wait = ATTEMPTS, self._backoff
+        failed = 0
         with self._blobs.told_when_full(), self._partial() as stream:
             if self._blobs.has(self._descriptor):
                 return  # another process fetched it while we waited
@@ -100,17 +101,15 @@ class _Blob:
                     self._attempt(stream, have, progress, before, total)
                     return
                 except Broken as broken:
-                    if stream.seek(0, os.SEEK_END) > have:
-                        left, wait = ATTEMPTS, self._backoff
-                    left -= 1
-                    if not left:
+                    failed = 0 if stream.seek(0, os.SEEK_END) > have else failed
+                    failed += 1
+                    if failed == ATTEMPTS:
                         raise RegistryError(
                             f"The registry {self._registry.host} does not give the blob {self._descriptor.digest}.",
                             why=f"{broken}.",
                             mend="Try again: what has come is kept.",
                         ) from broken
-                time.sleep(min(wait, LONGEST_WAIT))
-                wait *= 2
+                    time.sleep(pause_before(failed - 1, self._backoff, broken))
 
     def _attempt(self, stream: BinaryIO, have: int, progress: Progress, before: int, total: int) -> None:
         size = self._descriptor.size
