@@ -182,14 +182,20 @@ def _started(
 def _await(process: "subprocess.Popen[bytes]", address: Path, log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < until:
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(address))
-                return
-            except OSError:
-                time.sleep(0.01)
+        try:
+            return _listening(address)
+        except (OSError, http.client.HTTPException):
+            time.sleep(0.01)
     last = log.read_text(errors="replace").splitlines()[-3:]
     raise DaemonMissing(f"{log.stem} does not start here: {' | '.join(last)[-600:]}")
+
+
+def _listening(address: Path) -> None:
+    """Docker listens before it is ready, and then its first answer takes a while; containerd does not speak HTTP."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(address))
+    if address.name == "s":
+        _asked(address, "HEAD", "/_ping")
 
 
 def _emptied(address: Path) -> None:
