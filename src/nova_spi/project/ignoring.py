@@ -38,6 +38,7 @@ BUILT_IN = (
     ".tox/",
     ".idea/",
     ".vscode/",
+    ".devcontainer/",
     ".DS_Store",
     ".env",
 )
