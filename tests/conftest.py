@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # bench starts the daemons, 
 
 from bench.daemons import DaemonMissing, docker_daemon, podman_service
 
+NO_DAEMON = "unix:///var/empty/no-daemon.sock"
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "COVERAGE_")
 
 
@@ -43,6 +44,7 @@ def isolated_environment(tmp_path, shared_cache) -> dict[str, str]:
         (home / ".config").mkdir(exist_ok=True)
         (home / ".config" / "pip").symlink_to(config)
     return kept | {
+        "DOCKER_HOST": NO_DAEMON,  # that of the machine stays out of it too
         "HOME": str(home),
         "NOVA_SPI_CACHE_DIR": str(shared_cache),
         "NOVA_SPI_DATA_DIR": str(tmp_path / "data"),

@@ -16,10 +16,9 @@ def test_the_embedded_engine_is_the_default(settings, name):
     assert isinstance(select(name, settings), ProcessEngine)
 
 
-@pytest.mark.parametrize("name", ["docker", "ray"])
-def test_an_engine_that_is_not_here_says_what_to_do(settings, name):
-    with pytest.raises(EngineUnavailable, match=name) as failure:
-        select(name, settings)
+def test_an_engine_that_is_not_here_says_what_to_do(settings):
+    with pytest.raises(EngineUnavailable, match="ray") as failure:
+        select("ray", settings)
     assert failure.value.mend == "--engine process"
     assert failure.value.exit_status == 3
 

@@ -21,6 +21,7 @@ def user(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(cache))
     monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/empty/no-daemon.sock")  # that of the machine stays out of it
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

@@ -76,13 +76,6 @@ def test_the_bare_project_says_so_where_it_makes_no_picture(example):
     assert "image/png" in result.error.message + str(result.error.details)
 
 
-def test_images_are_not_pretended(example):
-    with pytest.raises(EngineUnavailable) as caught:
-        example.build_container()
-    assert "later release" in caught.value.why
-    assert "project.run" in caught.value.mend
-
-
 def test_a_run_that_fails_is_a_result(example):
     result = example.run({})
     assert not result.ok
@@ -110,7 +103,7 @@ def test_one_call_does_what_the_object_does(example):
 
 def test_an_engine_of_later_releases_is_not_there(example):
     with pytest.raises(EngineUnavailable):
-        example.run({"prompt": "a"}, engine="docker")
+        example.run({"prompt": "a"}, engine="ray")
 
 
 def test_create_refuses_a_folder_that_is_not_empty(example):
@@ -159,7 +152,7 @@ def test_strict_validation_fails_on_a_warning(example):
 
 
 def test_the_settings_of_the_project_count(example):
-    (example.root / ".nova-spi.toml").write_text('engine = "docker"\n')
+    (example.root / ".nova-spi.toml").write_text('engine = "ray"\n')
     with pytest.raises(EngineUnavailable):
         example.run({"prompt": "a"})
 
