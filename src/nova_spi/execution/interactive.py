@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nova_spi.engines.port import Engine
+from nova_spi.errors import UsageError
 from nova_spi.execution.jobs import make_job
 from nova_spi.execution.places import open_run
 from nova_spi.execution.prepare import fetch_assets, fill, recipe_of
@@ -41,9 +42,16 @@ def open_shell(
         The shell's exit status.
 
     Raises:
+        UsageError: The engine runs images alone.
         NovaSpiError: The environment, an asset or an input cannot be had; as in `nova_spi.execution.run.execute`.
     """
     progress = progress or Silent()
+    if engine.images == "must":
+        raise UsageError(
+            f"The engine '{engine.name}' opens no shell with staged inputs.",
+            why="A model's image usually has no shell.",
+            mend="nova-spi test --interactive --engine process, or nova-spi container exec",
+        )
     request = make_request(
         folder, command=command, inputs=inputs, secrets=secrets, engine=engine, settings=settings, progress=progress
     )

@@ -11,6 +11,7 @@ from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import TestReport
+    from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.project.folder import Folder
 
@@ -90,6 +91,7 @@ class Container:
         timeout: float | None = None,
         output: Path | str | None = None,
         engine: str | None = None,
+        require_isolation: "Level | None" = None,
         progress: Progress | None = None,
     ) -> "ExecutionResult":
         """Runs the model once, in its image; arguments and errors are those of `nova_spi.Project.run`.
@@ -108,7 +110,7 @@ class Container:
             inputs=inputs,
             secrets=secrets,
             timeout=timeout,
-            engine=choose_engine(self._folder, settings, image=self._image),
+            engine=choose_engine(self._folder, settings, require_isolation, self._image),
             settings=settings,
             progress=progress,
             output=None if output is None else Path(output),
@@ -129,8 +131,8 @@ class Container:
         Args:
             names: Only these cases.
             inputs: With them there are no expectations: one run, and its result.
-            options: With inputs those of `run`; else ``secrets``, ``output``, ``engine`` and ``progress`` as of
-                `nova_spi.Project.test`.
+            options: With inputs those of `run`; else ``secrets``, ``output``, ``engine``, ``require_isolation`` and
+                ``progress`` as of `nova_spi.Project.test`.
 
         Returns:
             With inputs the result of the run, else the report of the cases.
@@ -150,6 +152,7 @@ class Container:
         secrets: Mapping[str, str] | None = None,
         output: Path | str | None = None,
         engine: str | None = None,
+        require_isolation: "Level | None" = None,
         progress: Progress | None = None,
     ) -> "TestReport":
         from nova_spi.checks.testing.cases import run_cases
@@ -160,7 +163,7 @@ class Container:
             self._folder,
             names=(names,) if isinstance(names, str) else names,
             secrets=secrets,
-            engine=choose_engine(self._folder, settings, image=self._image),
+            engine=choose_engine(self._folder, settings, require_isolation, self._image),
             settings=settings,
             output=self._folder.root / "test_outputs" if output is None else Path(output),
             progress=progress,

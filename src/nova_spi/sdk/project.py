@@ -13,6 +13,7 @@ from nova_spi.settings import Settings
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import TestReport
     from nova_spi.checks.validation.report import ValidationReport
+    from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.manifest.models import Manifest
     from nova_spi.sdk.container import Container
@@ -164,6 +165,7 @@ class Project:
         timeout: float | None = None,
         output: Path | str | None = None,
         engine: str | None = None,
+        require_isolation: "Level | None" = None,
         progress: Progress | None = None,
     ) -> "ExecutionResult":
         """Runs the model once.
@@ -175,6 +177,8 @@ class Project:
             timeout: Seconds; None takes the manifest's.
             output: A folder that receives ``output.json`` and the output files.
             engine: Where it runs; None takes the settings'.
+            require_isolation: ``sandbox``, ``landlock`` or ``process``: the least to run at; None takes the strongest
+                that the machine has, whatever it is.
             progress: Who listens.
 
         Returns:
@@ -183,7 +187,7 @@ class Project:
         Raises:
             ManifestInvalid: The manifest has errors.
             UsageError: There is no such command, or changes are not saved.
-            EngineUnavailable: The engine is not on this machine.
+            EngineUnavailable: The engine is not on this machine, or isolates less than what is required.
         """
         self._want_saved()
         from nova_spi.execution.choosing import choose_engine
@@ -196,7 +200,7 @@ class Project:
             inputs=inputs,
             secrets=secrets,
             timeout=timeout,
-            engine=choose_engine(self._folder, settings),
+            engine=choose_engine(self._folder, settings, require_isolation),
             settings=settings,
             progress=progress,
             output=None if output is None else Path(output),
@@ -209,6 +213,7 @@ class Project:
         secrets: Mapping[str, str] | None = None,
         output: Path | str | None = None,
         engine: str | None = None,
+        require_isolation: "Level | None" = None,
         progress: Progress | None = None,
     ) -> "TestReport":
         """Runs the manifest's test cases.
@@ -218,6 +223,7 @@ class Project:
             secrets: As for `run`.
             output: Receives a folder for each case; None takes ``test_outputs`` in the project.
             engine: As for `run`.
+            require_isolation: As for `run`.
             progress: Who listens.
 
         Returns:
@@ -226,7 +232,7 @@ class Project:
         Raises:
             ManifestInvalid: The manifest has errors.
             UsageError: There is no case of one of the names, or changes are not saved.
-            EngineUnavailable: The engine is not on this machine.
+            EngineUnavailable: The engine is not on this machine, or isolates less than what is required.
         """
         self._want_saved()
         from nova_spi.checks.testing.cases import run_cases
@@ -237,7 +243,7 @@ class Project:
             self._folder,
             names=(names,) if isinstance(names, str) else names,
             secrets=secrets,
-            engine=choose_engine(self._folder, settings),
+            engine=choose_engine(self._folder, settings, require_isolation),
             settings=settings,
             output=self.root / "test_outputs" if output is None else Path(output),
             progress=progress,

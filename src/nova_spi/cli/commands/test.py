@@ -65,9 +65,12 @@ def command(
         state.verbosity = 2
     if cases and (words.given or interactive):
         raise UsageError("--case and --input do not go together.", mend="nova-spi test --case NAME")
-    place = Place.open(path, engine, require_isolation)
     if interactive:
-        return _interact(Call.make(place, command_name, words), state)
+        # A shell of this machine in the model's environment; in a container `nova-spi container exec` opens one.
+        return _interact(
+            Call.make(Place.open(path, engine or "process", require_isolation), command_name, words), state
+        )
+    place = Place.open(path, engine, require_isolation)
     if words.given or command_name is not None:
         call = Call.make(place, command_name, words)
         result = call.execute(state, output=output, timeout=timeout, keep=debug)
