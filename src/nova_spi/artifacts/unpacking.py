@@ -1,6 +1,7 @@
 """The tar inside a layer: plain, or out of gzip, within bounds."""
 
 import gzip
+import struct
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ MAX_BYTES = 1 << 36
 
 MAX_HEADER_BYTES = 1024 * 1024
 """Of what a tar says about one member in an extended header; Python reads that into memory as a whole."""
+
+MALFORMED = (ValueError, OverflowError, struct.error)
+"""What Python's `tarfile` lets through of a header that makes no sense."""
 
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
 """What a damaged stream raises while it is read."""
@@ -62,6 +66,27 @@ def unpacked(stream: IO[bytes], media_type: str, what: str) -> Iterator[bytes]:
             if size > MAX_BYTES:
                 raise ArtifactInvalid(f"{what} unpacks to more than {MAX_BYTES} bytes.")
             yield chunk
+
+
+def members(stream: BinaryIO, what: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """The members of a layer's tar, in order, each with the tar that its content is to be read from at once.
+
+    Args:
+        stream: As `opened` gives it.
+        what: The layer's name, for messages.
+
+    Raises:
+        ArtifactInvalid: It is no tar, or breaks off.
+    """
+    try:
+        with tarfile.open(
+            fileobj=stream, mode="r|", tarinfo=BoundedMember, encoding="utf-8", errors="surrogateescape"
+        ) as tar:
+            for member in tar:
+                yield tar, member
+                tar.members = []  # type: ignore[attr-defined]  # not in typeshed; else every header stays in memory
+    except (tarfile.TarError, *MALFORMED) as error:
+        raise ArtifactInvalid(f"{what} is no tar.", why=f"{error}.", code="artifact.damaged") from error
 
 
 class BoundedMember(tarfile.TarInfo):
