@@ -198,3 +198,15 @@ def test_a_truncated_picture_is_no_output(work):
     path = work / "outputs" / "a.png"
     path.write_bytes(path.read_bytes()[:-30])
     assert take(work, parameter(mime_types=("image/png",))).problems
+
+
+def test_a_path_below_base_work_dir_is_one_of_the_work_folder(work):
+    write(work, "outputs/a.png")
+    taken = FileOutputs(work, work.parent / "out", {}, frozenset(), "/app").take(parameter(), "/app/outputs/a.png")
+    assert (taken.files, taken.problems) == (["a.png"], [])
+
+
+def test_a_path_beside_base_work_dir_is_not(work):
+    write(work, "outputs/a.png")
+    taken = FileOutputs(work, work.parent / "out", {}, frozenset(), "/app").take(parameter(), "/apple/outputs/a.png")
+    assert taken.problems == ["there is no file '/apple/outputs/a.png'"]

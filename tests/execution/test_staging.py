@@ -161,3 +161,26 @@ def test_removal_of_nothing_and_of_a_link_is_fine(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     remove_tree(tmp_path / "link")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_in_an_image_what_would_be_a_link_is_a_mount_with_an_empty_file_at_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "LARGE", 2)
+    monkeypatch.setattr(staging, "_clone", lambda *_: False)  # a file system that shares blocks needs no mount
+    (tmp_path / "work").mkdir()
+    stage = Stage(tmp_path / "work", mounted=True)
+    source = tmp_path / "weights.bin"
+    source.write_bytes(b"12345")
+    target = stage.file(source, "model/weights.bin", 5)
+    assert not target.is_symlink()
+    assert target.read_bytes() == b""
+    assert stage.mounts == [(source.resolve(), "model/weights.bin", False)]
+
+
+@pytest.mark.parametrize(("relative", "writable"), [("cache", True), ("/var/lib/model", False)])
+def test_in_an_image_a_volume_is_a_mount_wherever_it_stands(tmp_path, relative, writable):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "volume").mkdir()
+    stage = Stage(tmp_path / "work", mounted=True)
+    stage.volume(tmp_path / "volume", relative, writable=writable)
+    assert stage.mounts == [((tmp_path / "volume").resolve(), relative, writable)]
+    assert (stage.work / "cache").is_dir() == (relative == "cache")
