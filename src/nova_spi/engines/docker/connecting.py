@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal
 
 from nova_spi.engines.docker.places import PING_SECONDS, Answer, Place, Refusal, ask, places
@@ -32,6 +33,7 @@ class Connection:
         engine: ``docker`` or ``podman``.
         version: Of the engine, ``20.10.24``.
         host: Its address, ``unix:///var/run/docker.sock``.
+        api: The version of Docker's API that is spoken, ``1.41``.
     """
 
     def __init__(self, client: "DockerClient", place: Place, answer: Answer) -> None:
@@ -39,6 +41,7 @@ class Connection:
         self.engine: Literal["docker", "podman"] = answer.engine
         self.version = answer.version
         self.host = place.host
+        self.api = answer.api
         self._owner = answer.owner
 
     def __enter__(self) -> "Connection":
@@ -92,7 +95,7 @@ class Connection:
             yield
         except APIError as error:
             raise self._failed(what, str(error.explanation or error), gone=False) from error
-        except (DockerException, RequestException, HTTPError, OSError) as error:
+        except (DockerException, RequestException, HTTPError, HTTPException, OSError) as error:
             raise self._failed(what, str(error) or type(error).__name__, gone=True) from error
 
     def _failed(self, what: str, why: str, *, gone: bool) -> EngineUnavailable:
