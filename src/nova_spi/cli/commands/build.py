@@ -13,12 +13,16 @@ from nova_spi.cli.state import command as spi_command
 
 if TYPE_CHECKING:
     from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.references import Reference
     from nova_spi.images.build import BuiltImage
+    from nova_spi.project.folder import Folder
+    from nova_spi.settings import Settings
 
 EXAMPLES = (
     "nova-spi build --base-image python:3.12-slim",
     "nova-spi build my-model --platform linux/arm64 --archive my-model.tar",
     "nova-spi build --base-image ./base.tar --tag registry.example.org/team/my-model:1.0.0",
+    "nova-spi build --push --registry registry.example.org/models",
 )
 
 
@@ -27,6 +31,8 @@ EXAMPLES = (
 @click.option("--tag", help="The image's name. [default: the model's name and version]")
 @click.option("--base-image", help="A reference, or an OCI layout or an archive on disk. [default: the manifest's]")
 @click.option("--platform", help="For another machine: linux/amd64, linux/arm64. [default: this machine's]")
+@click.option("--push", is_flag=True, help="Push the image to a registry.")
+@click.option("--registry", help="Where to push: HOST/PATH. [default: the settings']")
 @click.option("--no-cache", is_flag=True, help="Make every layer again.")
 @click.option(
     "--archive",
@@ -39,6 +45,8 @@ def command(
     tag: str | None,
     base_image: str | None,
     platform: str | None,
+    push: bool,
+    registry: str | None,
     no_cache: bool,
     archive: Path | None,
 ) -> None:
@@ -49,7 +57,6 @@ def command(
     """
     from nova_spi.artifacts.layout import Layout
     from nova_spi.artifacts.platforms import Platform
-    from nova_spi.artifacts.references import Reference
     from nova_spi.images.build import build_image
     from nova_spi.project.folder import open_folder
     from nova_spi.settings import Settings
@@ -58,7 +65,7 @@ def command(
     settings = Settings.load(folder.root)
     declared = folder.manifest.execution.base_image if folder.manifest.execution else None
     wanted = Platform.parse(platform) if platform else None
-    name = Reference.parse(tag) if tag else None
+    name = _name(folder, settings, tag, push, registry)
     layout = Layout.create(settings.store)
     with Showing(state) as showing:
         image = build_image(
@@ -70,9 +77,34 @@ def command(
             cached=not no_cache,
             progress=showing,
         )
+        pushed = _pushed(layout, image, showing) if push else None
     if archive is not None:
         _write(layout, image, archive)
-    _show(image, layout, archive, state)
+    _show(image, layout, archive, pushed, state)
+
+
+def _name(
+    folder: "Folder", settings: "Settings", tag: str | None, push: bool, registry: str | None
+) -> "Reference | None":
+    """What the image is called; all that can be wrong about it is said before anything is built."""
+    from nova_spi.artifacts.references import Reference
+    from nova_spi.artifacts.registry.naming import pushed_reference
+    from nova_spi.errors import UsageError
+
+    if push:
+        model = folder.manifest.model
+        return pushed_reference(registry, settings.registry, tag, model.name, model.version)
+    if registry:
+        raise UsageError("--registry says where to push, and nothing is to be pushed.", mend="Add --push.")
+    return Reference.parse(tag) if tag is not None else None
+
+
+def _pushed(layout: "Layout", image: "BuiltImage", showing: Showing) -> "Reference":
+    from nova_spi.artifacts.registry.client import Registry
+    from nova_spi.artifacts.registry.pushing import push
+
+    with Registry.of(image.name) as registry:
+        return push(registry, image.name, layout, image.manifest.descriptor, progress=showing)
 
 
 def _write(layout: "Layout", image: "BuiltImage", archive: Path) -> None:
@@ -90,11 +122,14 @@ def _write(layout: "Layout", image: "BuiltImage", archive: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _show(image: "BuiltImage", layout: "Layout", archive: Path | None, state: State) -> None:
+def _show(
+    image: "BuiltImage", layout: "Layout", archive: Path | None, pushed: "Reference | None", state: State
+) -> None:
     size = sum(layer.size for layer in image.manifest.layers)
     if state.machine:
         style.print_json(
             {
+                "schema_version": style.SCHEMA_VERSION,
                 "ok": True,
                 "name": str(image.name),
                 "digest": str(image.digest),
@@ -110,6 +145,7 @@ def _show(image: "BuiltImage", layout: "Layout", archive: Path | None, state: St
                 "reused": image.reused,
                 "store": str(layout.root),
                 "archive": str(archive) if archive else None,
+                "pushed": {"reference": str(image.name), "digest": str(pushed.digest)} if pushed else None,
             }
         )
     elif not state.silent:
@@ -120,3 +156,5 @@ def _show(image: "BuiltImage", layout: "Layout", archive: Path | None, state: St
         style.say(f"  {image.reused} of {len(image.layers)} layers were there already")
         if archive is not None:
             style.say(f"  {archive}")
+        if pushed is not None:
+            style.say(f"{paint.green('✓')} Pushed {pushed}")
