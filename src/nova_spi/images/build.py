@@ -222,7 +222,7 @@ class _Build:
         }
         config = self._layout.blobs.write(dump_object(document), IMAGE_CONFIG)
         shown = {name: value for name, value in said.items() if name.startswith("org.opencontainers.image.")}
-        blobs = [*(_as_oci(each) for each in base.manifest.layers), *(layer.descriptor for layer in layers)]
+        blobs = [*(as_oci(each) for each in base.manifest.layers), *(layer.descriptor for layer in layers)]
         manifest = write_manifest(config, blobs, shown)
         self._layout.blobs.write(manifest.raw, manifest.media_type)
         return manifest
@@ -296,7 +296,7 @@ def _key(entries: Iterable[Entry]) -> str:
     return found.hexdigest()
 
 
-def _as_oci(layer: Descriptor) -> Descriptor:
+def as_oci(layer: Descriptor) -> Descriptor:
     """A layer of the base under OCI's name of its type: an OCI manifest names no types of Docker's."""
     from nova_spi.artifacts.media_types import DOCKER_LAYER_GZIP, DOCKER_LAYER_TAR, LAYER_GZIP, LAYER_TAR
 
