@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nova_spi.engines.process.memory import MemoryWatch, ProcTree, PsutilTree
+from nova_spi.engines.process.memory import MemoryWatch, ProcTree, PsutilTree, tree_below
 
 MIB = 1024 * 1024
 FAMILY = """
@@ -73,15 +73,15 @@ def test_what_starts_later_is_seen(family):
 
 
 def test_a_watch_says_when_a_tree_is_over_its_limit(family):
-    assert not MemoryWatch(os.getpid(), None).sample()
-    assert not MemoryWatch(os.getpid(), 2000 * MIB).sample()
-    watch = MemoryWatch(os.getpid(), 50 * MIB)
+    assert not MemoryWatch(tree_below(os.getpid()), None).sample()
+    assert not MemoryWatch(tree_below(os.getpid()), 2000 * MIB).sample()
+    watch = MemoryWatch(tree_below(os.getpid()), 50 * MIB)
     assert watch.sample()
     assert watch.peak > 50 * MIB
 
 
 def test_samples_come_sooner_near_the_limit():
-    watch = MemoryWatch(os.getpid(), 1000 * MIB)
+    watch = MemoryWatch(tree_below(os.getpid()), 1000 * MIB)
     pauses = []
     for used in (10 * MIB, 990 * MIB):
         watch._plan(used, 0.0)

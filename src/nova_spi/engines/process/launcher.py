@@ -20,7 +20,8 @@ finds and ends every one. Where there is no ``prctl`` (macOS) it ends the progra
 
 It starts before every run, so it imports the C halves of ``signal`` and ``ctypes`` alone and reads no JSON: 4 ms more
 than an empty program instead of 20. The model's program is prepared in `_become`; what the levels above ``process`` add
-is in `isolation.confining`, which is loaded where it is asked for.
+is in `isolation.confining`, and what is done with control groups in `cgroups.joining`; both are loaded where they are
+asked for.
 """
 
 import os
@@ -34,12 +35,15 @@ from .tree import descendants, kill_below, send
 
 TYPE_CHECKING = False  # of `typing`, which would cost every run 5 ms
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .isolation.confining import Confining
 
 signal = __import__("_signal")
 
 TERMINATE, KILL = b"T", b"K"
-STEPS = ("prepare its process", "enter its work folder", "run the program")
+STEPS = ("prepare its process", "enter its work folder", "run the program", "enter its control group")
+PREPARE, FOLDER, RUN, GROUP = range(4)
 SETTLE_SECONDS = 0.5
 """What helpers of a program that has ended get to end by themselves, e.g. multiprocessing's resource tracker."""
 ENDING_SECONDS = 5.0
@@ -60,13 +64,14 @@ class Supervision:
         alive: Processes that could not be ended.
     """
 
-    def __init__(self, child: int, wake: int, verdict: int) -> None:
+    def __init__(self, child: int, wake: int, verdict: int, groups: "list[bytes]") -> None:
         self.child = child
         self.status: int | None = None
         self.leftovers = 0
         self.alive = 0
         self._wake = wake
         self._verdict = verdict
+        self._groups = groups
         self._started = self._ended = time.monotonic()
         self._alone = False
 
@@ -144,6 +149,8 @@ class Supervision:
         met: set[int] = set()
         while True:
             met |= kill_below(os.getpid(), os.getpgrp())
+            if self._groups:
+                met |= joining().kill(self._groups)
             if self.status is None or sys.platform != "linux":
                 send(-self.child, signal.SIGKILL)
             self._reap()
@@ -229,19 +236,22 @@ def _plain_process(parent: int) -> None:
             pass  # a machine without it, or one that says more already
 
 
-def _become(request: Request, launcher: int, failure: int, verdict: int) -> None:
+def _become(request: Request, launcher: int, failure: int, verdict: int, groups: "list[bytes]") -> None:
     """In the forked child: becomes the program, or says through ``failure`` which step failed with which errno."""
-    step = 0
+    step = GROUP
     confining = _confining(request) if request.isolation else None
     try:
+        if groups:
+            joining().enter(groups)
+        step = PREPARE
         _plain_process(launcher)
         for text in request.limits:
             _limit(text)
         if confining is not None:
             confining.enter(failure, verdict)
-        step = 1
+        step = FOLDER
         os.chdir(request.work_dir)
-        step = 2
+        step = RUN
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(2, 1)
         variables = dict(word.split(b"=", 1) for word in request.variables if word)
@@ -263,6 +273,13 @@ def _confining(request: Request) -> "Confining":
     return Confining(Isolation.decode(request.isolation), request.work_dir)
 
 
+def joining() -> "ModuleType":
+    """What is done with control groups; loaded for runs that have some."""
+    from .cgroups import joining as found
+
+    return found
+
+
 def _start(request: Request) -> tuple[int, bytes, int]:
     """Forks, tells so, and waits until the program has taken the child's place.
 
@@ -272,9 +289,9 @@ def _start(request: Request) -> tuple[int, bytes, int]:
     reader, writer = os.pipe()
     verdict, judge = os.pipe() if request.isolation else (-1, -1)
     launcher = os.getpid()
-    child = os.fork()
+    child, groups = joining().fork(request.groups) if request.groups else (os.fork(), [])
     if child == 0:
-        _become(request, launcher, writer, judge)
+        _become(request, launcher, writer, judge, groups)
     os.close(writer)
     if judge >= 0:
         os.close(judge)
@@ -291,6 +308,16 @@ def _tell(line: bytes) -> None:
         return  # nobody is there to hear it; the control pipe has ended too
 
 
+def _tidy(request: Request) -> None:
+    """Removes the run's control groups where nova-spi, which made them, is no longer there to do it."""
+    until = time.monotonic() + ENDING_SECONDS
+    while request.groups and os.getppid() != request.parent and time.monotonic() < until:
+        joining().kill(request.groups)
+        if joining().remove(request.groups):
+            return
+        time.sleep(0.001)
+
+
 def main() -> None:
     """Serves one request and leaves."""
     request = Request.decode(_read(int(_read(8))))
@@ -300,9 +327,11 @@ def main() -> None:
     if failure:
         os.waitpid(child, 0)
         _tell(failure)
+        _tidy(request)
         os._exit(1)
-    supervision = Supervision(child, wake, verdict)
+    supervision = Supervision(child, wake, verdict, request.groups)
     supervision.watch()
     supervision.hear_verdict()
     _tell(supervision.report())
+    _tidy(request)
     os._exit(0)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ class Launch:
         gone: The launcher has closed its status pipe.
     """
 
-    def __init__(self, job: Job, level: str = "process") -> None:
-        """Starts the launcher and hands it the job, to be run at an isolation level.
+    def __init__(self, job: Job, level: str = "process", groups: Sequence[bytes] = ()) -> None:
+        """Starts the launcher and hands it the job, to be run at an isolation level and in control groups.
 
         Raises:
             EngineUnavailable: The program is not there, or the machine cannot start one more process.
@@ -58,7 +59,7 @@ class Launch:
         os.set_blocking(self._status.fileno(), False)
         _widen(self.log)
         try:
-            self._send(_request(job, program, level))
+            self._send(_request(job, program, level, list(groups)))
         except BaseException:
             self.close()
             raise
@@ -194,7 +195,7 @@ def no_launcher() -> EngineUnavailable:
     )
 
 
-def _request(job: Job, program: str, level: str) -> bytes:
+def _request(job: Job, program: str, level: str, groups: list[bytes]) -> bytes:
     request = Request(
         os.getpid(),
         os.fsencode(program),
@@ -203,6 +204,7 @@ def _request(job: Job, program: str, level: str) -> bytes:
         rlimits(job),
         [os.fsencode(f"{name}={value}") for name, value in job.variables.items()],
         isolation(job, program, level).encode() if level != "process" else None,
+        groups,
     )
     try:
         return request.encode()

@@ -1,4 +1,4 @@
-"""The memory of a whole process tree, sampled.
+"""The memory of a whole process tree, sampled: where a run has no control group (`cgroups.watching` is for those).
 
 A sample adds the resident sizes of all processes below the launcher. Pages that processes share are counted once for
 each, so before a tree is called too large its proportional sizes (``Pss`` of ``/proc/PID/smaps_rollup``) decide.
@@ -163,8 +163,8 @@ class MemoryWatch:
         due: When the next sample is wanted, by the monotonic clock.
     """
 
-    def __init__(self, root: int, limit: int | None) -> None:
-        self.tree: Tree = ProcTree(root) if sys.platform == "linux" else PsutilTree(root)
+    def __init__(self, tree: Tree, limit: int | None) -> None:
+        self.tree = tree
         self.peak = 0
         self.due = time.monotonic() + FIRST_SECONDS
         self._limit = limit
@@ -173,13 +173,20 @@ class MemoryWatch:
         """Takes one sample; True where the tree is over its limit."""
         began = time.thread_time()
         used = self.tree.resident()
-        over = self._limit is not None and used > self._limit
-        if over and self.tree.count() > 1:
+        if self._limit is not None and used > self._limit and self.tree.count() > 1:
             used = self.tree.proportional()
-            over = self._limit is not None and used > self._limit
         self.peak = max(self.peak, used)
+        over = self.exceeded(used)
         self._plan(used, time.thread_time() - began)
         return over
+
+    def exceeded(self, used: int) -> bool:
+        """Whether a tree that holds so many bytes must be ended."""
+        return self._limit is not None and used > self._limit
+
+    def final(self) -> bool:
+        """Whether it turns out after the program's end that memory was the matter; samples cannot tell."""
+        return False
 
     def _plan(self, used: int, cost: float) -> None:
         if self._limit is None:
@@ -188,6 +195,11 @@ class MemoryWatch:
             wanted = min(max((self._limit - used) / GROWTH, SOONEST_SECONDS), LATEST_SECONDS)
             pause = max(wanted, cost / (CLOSE_SHARE if used > self._limit * CLOSE else SHARE))
         self.due = time.monotonic() + pause
+
+
+def tree_below(root: int) -> Tree:
+    """The processes below one, by what this machine has."""
+    return ProcTree(root) if sys.platform == "linux" else PsutilTree(root)
 
 
 def _parent_and_start(pid: int) -> tuple[int, bytes]:

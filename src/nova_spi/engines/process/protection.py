@@ -1,4 +1,7 @@
-"""What the level ``process`` enforces, and what it leaves open. It goes into every record, so it must be true."""
+"""What the level ``process`` enforces without control groups, and what it leaves open: a part of `isolation.report`.
+
+It goes into every record, so it must be true.
+"""
 
 import sys
 

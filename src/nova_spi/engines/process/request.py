@@ -15,9 +15,10 @@ class Request:
         limits: ``RLIMIT_NAME=VALUE``, set soft and hard.
         variables: ``NAME=VALUE``, its whole environment.
         isolation: The words of an `isolation.order.Isolation`; none at level ``process``.
+        groups: The control groups that the program is put into, as `cgroups.joining` takes them.
     """
 
-    __slots__ = ("argv", "isolation", "limits", "parent", "program", "variables", "work_dir")
+    __slots__ = ("argv", "groups", "isolation", "limits", "parent", "program", "variables", "work_dir")
 
     def __init__(
         self,
@@ -28,6 +29,7 @@ class Request:
         limits: list[bytes],
         variables: list[bytes],
         isolation: "list[bytes] | None" = None,
+        groups: "list[bytes] | None" = None,
     ) -> None:
         self.parent = parent
         self.program = program
@@ -36,6 +38,7 @@ class Request:
         self.limits = limits
         self.variables = variables
         self.isolation = isolation or []
+        self.groups = groups or []
 
     def encode(self) -> bytes:
         """The request as it goes through the control pipe.
@@ -44,7 +47,7 @@ class Request:
             ValueError: An argument or a variable holds a NUL, which no program can be given.
         """
         words = [b"%d" % self.parent, self.program, self.work_dir]
-        for several in (self.argv, self.limits, self.isolation):
+        for several in (self.argv, self.limits, self.isolation, self.groups):
             words += [b"%d" % len(several), *several]
         words += self.variables
         payload = b"\0".join(words)
@@ -56,15 +59,10 @@ class Request:
     def decode(cls, payload: bytes) -> "Request":
         """Reads what `encode` wrote after its eight digits."""
         words = payload.split(b"\0")
-        limits_at = 4 + int(words[3])
-        isolation_at = limits_at + 1 + int(words[limits_at])
-        variables_at = isolation_at + 1 + int(words[isolation_at])
-        return cls(
-            int(words[0]),
-            words[1],
-            words[2],
-            words[4:limits_at],
-            words[limits_at + 1 : isolation_at],
-            words[variables_at:],
-            words[isolation_at + 1 : variables_at],
-        )
+        at, several = 3, []
+        for _ in range(4):
+            end = at + 1 + int(words[at])
+            several.append(words[at + 1 : end])
+            at = end
+        argv, limits, isolation, groups = several
+        return cls(int(words[0]), words[1], words[2], argv, limits, words[at:], isolation, groups)

@@ -9,11 +9,13 @@ import time
 
 from nova_spi.engines.port import Job, Outcome, Reason
 from nova_spi.engines.process import launcher
+from nova_spi.engines.process.cgroups.group import Group
+from nova_spi.engines.process.cgroups.watching import GroupWatch
 from nova_spi.engines.process.disk import DiskWatch
 from nova_spi.engines.process.escaped import end_escaped
 from nova_spi.engines.process.launching import START_SECONDS, Launch, no_launcher
 from nova_spi.engines.process.log import Log
-from nova_spi.engines.process.memory import MemoryWatch
+from nova_spi.engines.process.memory import MemoryWatch, tree_below
 from nova_spi.progress import Progress
 
 CANCEL_SECONDS = 0.05
@@ -39,15 +41,21 @@ class Running:
         self._give_up_at = float("inf")
         disk = job.limits.disk_bytes
         self._disk = None if disk is None else DiskWatch(job.folder, disk)
-        self._log = Log(job.log, job.limits.log_bytes, progress)
+        self._group = Group(job.limits)
         try:
-            self._launch = Launch(job, level)
+            self._log = Log(job.log, job.limits.log_bytes, progress)
+        except BaseException:
+            self._group.remove()
+            raise
+        try:
+            self._launch = Launch(job, level, self._group.words)
         except BaseException:
             self._log.close()
+            self._group.remove()
             raise
         self._started = time.monotonic()
         self._deadline = self._started + job.limits.timeout_seconds
-        self._memory = MemoryWatch(self._launch.pid, job.limits.memory_bytes)
+        self._memory = self._watch_of_memory()
 
     def to_its_end(self) -> Outcome:
         """Waits for the program's end, ends it where it must be ended, and says how it ended.
@@ -75,6 +83,13 @@ class Running:
         """Ends whatever still runs, and closes everything. To be called in every case; it takes 5 ms at most."""
         self._launch.close()
         self._log.close()
+        self._group.remove()
+
+    def _watch_of_memory(self) -> MemoryWatch:
+        limit = self._job.limits.memory_bytes
+        if self._group.measures_memory:
+            return GroupWatch(self._group, limit)
+        return MemoryWatch(tree_below(self._launch.pid), limit)
 
     def _next_timer(self) -> float:
         timers = [self._log.due] if self._log.due > time.monotonic() else []
@@ -131,21 +146,25 @@ class Running:
         left = report["leftovers"] + report["alive"]
         if sys.platform != "linux":
             left += self._memory.tree.kill_known()
+        cpu = self._group.cpu_seconds()
         code = os.waitstatus_to_exitcode(report["status"]) if report["status"] >= 0 else None
         return Outcome(
             reason=self._reason(code),
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
             wall_seconds=report["wall"],
-            cpu_seconds=report["cpu"],
+            cpu_seconds=report["cpu"] if cpu is None else cpu,
             peak_memory_bytes=max(self._memory.peak, report["peak"]),
             log_truncated=self._log.truncated,
             leftovers=left,
         )
 
     def _reason(self, code: int | None) -> Reason:
+        of_memory = self._memory.final()
         if self.reason is not None:
             return self.reason
+        if of_memory:
+            return "out_of_memory"
         if code is None or code == -signal.SIGXFSZ:
             return "out_of_disk" if code else "signalled"
         if self._disk is not None and self._disk.final(failed=code != 0):
@@ -162,12 +181,13 @@ class Running:
         self._launch.kill()
         if self._launch.program is None:
             raise no_launcher()
+        of_memory = self._memory.final()
         return Outcome(
-            reason=self.reason or "signalled",
+            reason=self.reason or ("out_of_memory" if of_memory else "signalled"),
             exit_code=None,
             signal=int(signal.SIGKILL),
             wall_seconds=wall,
-            cpu_seconds=0.0,
+            cpu_seconds=self._group.cpu_seconds() or 0.0,
             peak_memory_bytes=self._memory.peak or None,
             log_truncated=self._log.truncated,
             leftovers=left,

@@ -1,20 +1,27 @@
-"""What the levels ``sandbox`` and ``landlock`` enforce, row by row. It goes into every record, so it must be true."""
+"""What each level enforces on this machine, row by row. It goes into every record, so it must be true."""
+
+from dataclasses import replace
 
 from nova_spi.engines.port import Limits, Protection
+from nova_spi.engines.process.cgroups.telling import rows as of_groups
 from nova_spi.engines.process.isolation import landlock
 from nova_spi.engines.process.isolation.levels import Level
 from nova_spi.engines.process.isolation.plan import PROCESSES, files_in_memory
 from nova_spi.engines.process.protection import protection as of_process
 
 _SIGNALS_SINCE = 6
+_IN_SANDBOX = "rlimit, counted in the sandbox alone"
 
 
 def protection(limits: Limits, level: Level, network: str) -> tuple[Protection, ...]:
-    """The rows of the level ``process``, with those that the level makes stronger in their place."""
+    """The rows of the level ``process``, with those that the level or a control group makes stronger in their place."""
     stronger: dict[str, Protection] = {}
     if level != "process":
         rows = _sandbox(limits, network) if level == "sandbox" else _landlock(network)
         stronger = {row.what: row for row in rows}
+    for row in of_groups(limits, level):
+        before = f"{_IN_SANDBOX}; " if level == "sandbox" and row.what == "pids" else ""
+        stronger[row.what] = replace(row, by=before + row.by)
     found = [stronger.pop(row.what, row) for row in of_process(limits)]
     return (*found, *stronger.values())
 
@@ -28,7 +35,7 @@ def _sandbox(limits: Limits, network: str) -> list[Protection]:
     beside = f"; files in its /tmp and its /dev/shm come on top, up to {files_in_memory(limits)} bytes each"
     return [
         Protection("memory", memory.limit, memory.by + beside, False),
-        Protection("pids", f"{PROCESSES} processes and threads", "rlimit, counted in the sandbox alone", True),
+        Protection("pids", f"{PROCESSES} processes and threads", _IN_SANDBOX, True),
         Protection("network", "none", own, True) if network == "none" else Protection("network", "", shared, False),
         Protection("files", "the run's folders, its inputs and its environment", f"{by}{_and_landlock()}", True),
         Protection("time", f"{limits.timeout_seconds:g} seconds", ends, True),

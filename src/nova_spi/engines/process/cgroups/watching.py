@@ -1,0 +1,47 @@
+"""The memory of a run that has a group: what the group holds, and whether the kernel has ended something in it."""
+
+from nova_spi.engines.process.cgroups.group import Group
+from nova_spi.engines.process.memory import MemoryWatch
+
+
+class GroupTree:
+    """The processes of a group, as a `nova_spi.engines.process.memory.Tree`."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def count(self) -> int:
+        """See `Tree.count`."""
+        return self._group.count()
+
+    def resident(self) -> int:
+        """What the group holds: shared pages once, files in memory with them, what is read from a disk not."""
+        return self._group.held()
+
+    def proportional(self) -> int:
+        """The same: nothing is counted twice."""
+        return self._group.held()
+
+    def kill_known(self) -> int:
+        """See `Tree.kill_known`."""
+        return self._group.kill()
+
+
+class GroupWatch(MemoryWatch):
+    """Looks whether the kernel has ended a process of the run for want of memory, and keeps the largest sample."""
+
+    def __init__(self, group: Group, limit: int | None) -> None:
+        super().__init__(GroupTree(group), limit)
+        self._group = group
+
+    def exceeded(self, used: int) -> bool:
+        """The kernel holds the limit; we look whether it had to."""
+        del used
+        return self._group.out_of_memory()
+
+    def final(self) -> bool:
+        """After the program's end: whether memory was the matter. Then the peak is what the kernel saw, exactly."""
+        if not self._group.out_of_memory():
+            return False
+        self.peak = max(self.peak, self._group.highest())
+        return True
