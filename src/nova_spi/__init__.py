@@ -13,6 +13,7 @@ The face of the package
 - `Project`: create, load, change, validate, run and test a project.
 - `Container`: a project's built image, run and tested as it was built; `Project.build_container` makes one.
 - `load(path)`, `run(path, inputs)`, `validate(path)`: the same in one call.
+- `catalog_metadata(ref)`: what a catalog shows of the model in an image, as `CatalogMetadata`; nothing of it runs.
 - `Manifest`: what a manifest says; `read_manifest(data)` reads one from bytes, with every finding and its place.
 - `Settings`: where the library looks when the caller does not say.
 - What comes back: `ExecutionResult` of a run, `TestReport` of test cases, `ValidationReport` of a validation, with a
@@ -65,10 +66,12 @@ if TYPE_CHECKING:
         WorkerOutOfMemory,
     )
     from nova_spi.execution.records import ExecutionResult
+    from nova_spi.images.catalog import CatalogMetadata
     from nova_spi.manifest.diagnostics import Diagnostic, Severity
     from nova_spi.manifest.models.manifest import Manifest
     from nova_spi.manifest.reading import read as read_manifest
     from nova_spi.progress import Progress
+    from nova_spi.sdk.catalog import catalog_metadata
     from nova_spi.sdk.container import Container
     from nova_spi.sdk.project import Project, load, run, validate
     from nova_spi.settings import Settings
@@ -77,6 +80,7 @@ __all__ = [
     "ArtifactInvalid",
     "AssetUnavailable",
     "BuildFailed",
+    "CatalogMetadata",
     "Container",
     "Diagnostic",
     "EngineUnavailable",
@@ -109,6 +113,7 @@ __all__ = [
     "WorkerOutOfDisk",
     "WorkerOutOfMemory",
     "__version__",
+    "catalog_metadata",
     "load",
     "read_manifest",
     "run",
@@ -116,6 +121,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "CatalogMetadata": "nova_spi.images.catalog",
     "Container": "nova_spi.sdk.container",
     "Diagnostic": "nova_spi.manifest.diagnostics",
     "ExecutionResult": "nova_spi.execution.records",
@@ -126,6 +132,7 @@ _ELSEWHERE = {
     "Severity": "nova_spi.manifest.diagnostics",
     "TestReport": "nova_spi.checks.testing.report",
     "ValidationReport": "nova_spi.checks.validation.report",
+    "catalog_metadata": "nova_spi.sdk.catalog",
     "load": "nova_spi.sdk.project",
     "read_manifest": "nova_spi.manifest.reading",
     "run": "nova_spi.sdk.project",

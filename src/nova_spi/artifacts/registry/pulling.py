@@ -51,7 +51,7 @@ def pull(
         RegistryError: It cannot be had.
         ArtifactInvalid: Something is not what its digest says, or not there for the platform.
     """
-    manifest = _manifest(registry, reference, platform or Platform.here())
+    manifest = choose_manifest(registry, reference, platform or Platform.here())
     if len(manifest.layers) > MAX_LAYERS:
         raise ArtifactInvalid(f"{reference} has {len(manifest.layers)} layers; at most {MAX_LAYERS} are taken.")
     total = sum(blob.size for blob in manifest.blobs)
@@ -67,7 +67,29 @@ def pull(
     return layout.blobs.write(manifest.raw, manifest.media_type)
 
 
-def _manifest(registry: Registry, reference: Reference, platform: Platform) -> Manifest:
+def pull_blob(
+    registry: Registry, repository: str, descriptor: Descriptor, layout: Layout, *, progress: Progress | None = None
+) -> None:
+    """Pulls one blob, where it is not there yet.
+
+    Raises:
+        RegistryError: It cannot be had.
+        ArtifactInvalid: It is not what its digest says, or too large.
+    """
+    if descriptor.size > MAX_BLOB_BYTES:
+        raise ArtifactInvalid(f"{descriptor.digest} has more than {MAX_BLOB_BYTES} bytes.")
+    if not layout.blobs.has(descriptor):
+        blob = _Blob(registry, repository, descriptor, layout, registry.backoff_seconds)
+        blob.fetch(progress or Silent(), 0, descriptor.size)
+
+
+def choose_manifest(registry: Registry, reference: Reference, platform: Platform) -> Manifest:
+    """The manifest of an image for a platform, through indexes, without anything that it names.
+
+    Raises:
+        RegistryError: It cannot be had.
+        ArtifactInvalid: It is not what its digest says, or not there for the platform.
+    """
     for _ in range(MAX_DEPTH):
         found = registry.manifest(reference)
         if isinstance(found, Manifest):
