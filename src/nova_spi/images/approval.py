@@ -1,10 +1,10 @@
-"""Which base images may be built from: the approved list, and a digest for all others."""
+"""Which base images may be built from: the approved list, a digest for all others, and one for each domain."""
 
 import fnmatch
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nova_spi.artifacts.references import Reference
 from nova_spi.errors import BuildFailed
@@ -35,15 +35,56 @@ class Rule(NamedTuple):
         )
 
 
+class DomainRule(NamedTuple):
+    """What a build takes that names no base.
+
+    Attributes:
+        domains: Of the model.
+        device: ``cpu`` or ``cuda``.
+        base: A reference with ``{python}`` in it.
+        reason: Why.
+    """
+
+    domains: tuple[str, ...]
+    device: str
+    base: str
+    reason: str
+
+
 @cache
 def rules() -> tuple[Rule, ...]:
     """The rules, what is refused first."""
-    found = tomllib.loads(files("nova_spi.images").joinpath("bases.toml").read_text("utf-8"))
     return tuple(
         Rule(kind == "approved", each["name"], tuple(each["tags"]), each["reason"], tuple(each.get("devices", ())))
         for kind in ("refused", "approved")
-        for each in found[kind]
+        for each in _data()[kind]
     )
+
+
+@cache
+def domain_rules() -> tuple[DomainRule, ...]:
+    """The bases by domain and device."""
+    return tuple(
+        DomainRule(tuple(each["domains"]), each["device"], each["base"], each["reason"]) for each in _data()["domain"]
+    )
+
+
+def domain_base(domain: str, device: str, python: str) -> tuple[str, str]:
+    """What a model of a domain is built from where nobody says, and why.
+
+    Args:
+        domain: As the manifest says it.
+        device: ``cpu`` or ``cuda``.
+        python: ``3.12``.
+    """
+    rule = next(rule for rule in domain_rules() if domain in rule.domains and rule.device == device)
+    return rule.base.format(python=python), rule.reason
+
+
+@cache
+def _data() -> dict[str, Any]:
+    found = tomllib.loads(files("nova_spi.images").joinpath("bases.toml").read_text("utf-8"))
+    return dict(found)
 
 
 def approve(reference: Reference) -> str:

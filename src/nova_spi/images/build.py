@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -24,17 +24,21 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
 from nova_spi.errors import ArtifactInvalid, BuildFailed, SettingsInvalid
 from nova_spi.images.base import Base, check_python, open_base
+from nova_spi.images.choice import Chosen, choose_base, keep_pin, pin_of
 from nova_spi.images.contents import USER, app_entries, file_entries, runtime_entries, split_files
+from nova_spi.images.debian_system import resolve_system, system_layer
 from nova_spi.images.labels import labels
 from nova_spi.images.layers import Entry, Layer, write_layer
+from nova_spi.images.lock import Locked
+from nova_spi.images.steps import check_steps
 from nova_spi.images.wheels import ENVIRONMENT, install_packages
 from nova_spi.interface.compiled import compile_interface
 from nova_spi.progress import Progress, Silent
 from nova_spi.project import requirements
 from nova_spi.project.starting import starting_words
+from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
-    from nova_spi.manifest.models import Execution
     from nova_spi.project.folder import Folder
 
 CACHE_FORMAT = "1"
@@ -51,6 +55,7 @@ class BuiltImage:
         manifest: Its manifest.
         layers: Those above the base, in order.
         base: What it was built from.
+        reason: Why from that.
         reused: How many of its layers an earlier build had made.
     """
 
@@ -58,6 +63,7 @@ class BuiltImage:
     manifest: Manifest
     layers: tuple[Layer, ...]
     base: Base
+    reason: str
     reused: int
 
     @property
@@ -74,40 +80,54 @@ def build_image(
     platform: Platform | None = None,
     name: Reference | None = None,
     cached: bool = True,
+    settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> BuiltImage:
-    """Builds a project's image into a layout.
+    """Builds a project's image into a layout, and writes ``nova-spi.lock`` where it had to choose a base.
 
     Args:
         folder: The project.
         layout: Where to; the base is brought there too.
-        base: A path or a reference, see `nova_spi.images.base.open_base`; else ``execution.base_image``.
+        base: ``debian``, a path or a reference, see `nova_spi.images.base.open_base`; None chooses, see
+            `nova_spi.images.choice.choose_base`.
         platform: By default Linux on this machine's architecture.
         name: By default the model's name and version.
         cached: Whether layers of earlier builds count.
+        settings: By default the project's.
         progress: Is told.
 
     Raises:
         ManifestInvalid: The manifest has errors.
-        BuildFailed: The project needs a step that runs inside the image, the base does not do, or a wheel is missing.
+        BuildFailed: There is no base to be had or it does not do, the lock is not valid, the project needs a step that
+            runs inside the image, or a wheel is missing.
         ArtifactInvalid: The base is damaged, or the disk is full.
         RegistryError: The base cannot be pulled.
         ExecutionError: There is nothing to run.
     """
-    build = _Build(folder, layout, platform or Platform.here(), cached, progress or Silent())
+    settings = settings or Settings.load(folder.root)
+    build = _Build(folder, layout, platform or Platform.here(), cached, settings, progress or Silent())
     return build.run(base, name)
 
 
 class _Build:
     """One build."""
 
-    def __init__(self, folder: "Folder", layout: Layout, platform: Platform, cached: bool, progress: Progress) -> None:
+    def __init__(
+        self,
+        folder: "Folder",
+        layout: Layout,
+        platform: Platform,
+        cached: bool,
+        settings: Settings,
+        progress: Progress,
+    ) -> None:
         from nova_spi.manifest.models import Execution
 
         self._folder = folder
         self._layout = layout
         self._platform = platform
         self._cached = cached
+        self._settings = settings
         self._progress = progress
         self._manifest = folder.manifest
         self._execution: Execution = self._manifest.execution or Execution()
@@ -117,25 +137,51 @@ class _Build:
 
     def run(self, said: str | None, name: Reference | None) -> BuiltImage:
         execution = self._execution
-        _needs_no_step(execution)
         words = starting_words(self._interface.command(None).entry_point or execution.entry_point, self._folder.root)
-        said = said or execution.base_image
-        if said is None:
-            raise BuildFailed(
-                "There is no base image.",
-                mend="--base-image python:3.12-slim, or set execution.base_image.",
-                code="build.no_base",
-            )
-        self._progress.stage("base", said)
-        base = open_base(said, self._layout, self._platform, self._progress)
+        chosen = choose_base(
+            self._folder, self._layout, self._platform, said=said, settings=self._settings, progress=self._progress
+        )
+        check_steps(execution, chosen.reference_or_path)
+        self._progress.stage("base", f"{chosen.reference_or_path}: {chosen.reason}")
+        cache_dir = self._settings.cache_dir
+        base = open_base(
+            chosen.reference_or_path, self._layout, self._platform, self._progress,
+            locked=chosen.pin, cache_dir=cache_dir,
+        )  # fmt: skip
         check_python(base, execution.python_version)
-        layers = self._layers(base)
+        pin = self._pin(base, chosen)
+        layers = [*self._system(pin), *self._layers(base)]
         self._progress.stage("image", "")
         manifest = self._image(base, layers, words)
         model = self._manifest.model
         name = name or Reference.parse(f"{model.name}:{model.version}")
         self._layout.name(manifest.descriptor, str(name))
-        return BuiltImage(name, manifest, tuple(layers), base, self._reused)
+        keep_pin(self._folder.root, pin, self._progress)
+        return BuiltImage(name, manifest, tuple(layers), base, chosen.reason, self._reused)
+
+    def _pin(self, base: Base, chosen: Chosen) -> Locked:
+        """What the lock says after this build."""
+        names = tuple(sorted(set(self._execution.system_packages)))
+        found = pin_of(base, self._platform)
+        if not names:
+            return found
+        before = chosen.pin if chosen.from_lock else None
+        if before is not None and before.system == names:
+            return replace(found, system=names, system_packages=before.system_packages)
+        packages = resolve_system(names, base.packages, self._platform, self._settings.cache_dir, self._progress)
+        return replace(found, system=names, system_packages=packages)
+
+    def _system(self, pin: Locked) -> list[Layer]:
+        """The layer of execution.system_packages, where there are any."""
+        packages = pin.system_packages
+        if not packages:
+            return []
+
+        def made() -> Layer:
+            cache_dir, seconds = self._settings.cache_dir, self._seconds
+            return system_layer(packages, self._layout, self._platform, cache_dir, self._progress, seconds=seconds)
+
+        return [self._kept("system", "\n".join(map(str, (self._platform, *packages))), made)]
 
     def _layers(self, base: Base) -> list[Layer]:
         work_dir = _inside(self._execution.base_work_dir)
@@ -264,17 +310,6 @@ def build_seconds() -> int:
     return int(said)
 
 
-def _needs_no_step(execution: "Execution") -> None:
-    if not execution.system_packages:
-        return
-    raise BuildFailed(
-        "execution.system_packages needs a step that runs inside the image.",
-        why=f"It names {', '.join(execution.system_packages)[:200]}.",
-        mend="Use a base image that has them, and leave system_packages out.",
-        code="build.needs_step",
-    )
-
-
 def _inside(work_dir: str) -> str:
     parts = [part for part in PurePosixPath(work_dir).parts if part != "/"]
     if not parts or ".." in parts:
@@ -292,7 +327,9 @@ def _key(entries: Iterable[Entry]) -> str:
                 content = hashlib.file_digest(stream, "sha256").digest()
         elif isinstance(content, bytes):
             content = hashlib.sha256(content).digest()
-        found.update(repr((entry.path, content, entry.executable, entry.owner)).encode("utf-8", "surrogatepass"))
+        found.update(
+            repr((entry.path, content, entry.executable, entry.owner, entry.mode)).encode("utf-8", "surrogatepass")
+        )
     return found.hexdigest()
 
 

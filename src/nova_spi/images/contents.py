@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from nova_spi.images.layers import Entry
+from nova_spi.images.lock import LOCK
 from nova_spi.project.beside import NAME, UTILS, manifest_files, runtime_files
 from nova_spi.project.files import ProjectFile, project_files
 
@@ -74,7 +75,13 @@ def file_entries(file: ProjectFile, base: str) -> Iterator[Entry]:
 def split_files(folder: "Folder") -> tuple[list[ProjectFile], list[ProjectFile]]:
     """The project's files: those of the app, and those that have a layer each."""
     prefixes = tuple(f"{name}/" for name in NOT_COPIED)
-    files = [file for file in project_files(folder.root) if not file.relative.startswith(prefixes)]
+    files = [
+        file
+        for file in project_files(folder.root)
+        # The lock says what an image is built from, and is no part of it: else the first build, which writes it, and
+        # the second would give two digests.
+        if file.relative != LOCK and not file.relative.startswith(prefixes)
+    ]
     weights = [file for file in files if _is_weight(file)]
     chosen = {file.relative for file in weights}
     return [file for file in files if file.relative not in chosen], weights

@@ -37,12 +37,14 @@ class Entry:
         source: A file's content, or where that stands; None is a folder; a `PurePosixPath` is a link to there.
         executable: Whether a file may be run.
         owner: User and group.
+        mode: Of a folder that is not for its owner alone to write to, as ``/tmp``.
     """
 
     path: str
     source: "bytes | Path | PurePosixPath | None" = None
     executable: bool = False
     owner: int = 0
+    mode: int = 0o755
 
     @property
     def is_link(self) -> bool:
@@ -158,7 +160,7 @@ def _add(tar: tarfile.TarFile, entry: Entry, seconds: int) -> None:
     member = tarfile.TarInfo(entry.path)
     member.mtime, member.uid, member.gid = seconds, entry.owner, entry.owner
     if entry.source is None:
-        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        member.type, member.mode = tarfile.DIRTYPE, entry.mode
         tar.addfile(member)
     elif isinstance(entry.source, bytes):
         member.mode, member.size = _mode(entry), len(entry.source)

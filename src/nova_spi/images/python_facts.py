@@ -5,11 +5,12 @@ import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest
-from nova_spi.artifacts.unpacking import MAX_BYTES, BoundedMember, opened
+from nova_spi.artifacts.unpacking import MAX_BYTES, members, opened
 from nova_spi.errors import ArtifactInvalid, BuildFailed
 from nova_spi.images.layers import WHITEOUT
 
@@ -106,18 +107,13 @@ def _merged(layout: Layout, manifest: Manifest) -> tuple[dict[str, str], str]:
     return tree, glibc
 
 
-def _members(stream: object, what: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
-    try:
-        with tarfile.open(fileobj=stream, mode="r|", tarinfo=BoundedMember) as tar:  # type: ignore[call-overload]  # a stream that reads
-            total = 0
-            for count, member in enumerate(tar):
-                total += member.size
-                if count > MAX_MEMBERS or total > MAX_BYTES:
-                    raise ArtifactInvalid(f"The layer {what} has too many files, or too large ones.")
-                yield member, tar
-                tar.members = []  # else every header stays in memory
-    except tarfile.TarError as error:
-        raise ArtifactInvalid(f"The layer {what} is no tar.", why=f"{error}.", code="artifact.damaged") from error
+def _members(stream: BinaryIO, what: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
+    total = 0
+    for count, (tar, member) in enumerate(members(stream, f"The layer {what}")):
+        total += member.size
+        if count > MAX_MEMBERS or total > MAX_BYTES:
+            raise ArtifactInvalid(f"The layer {what} has too many files, or too large ones.")
+        yield member, tar
 
 
 def _drop(tree: dict[str, str], path: str, *, itself: bool) -> None:

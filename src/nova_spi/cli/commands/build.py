@@ -63,7 +63,6 @@ def command(
 
     folder = open_folder(path)
     settings = Settings.load(folder.root)
-    declared = folder.manifest.execution.base_image if folder.manifest.execution else None
     wanted = Platform.parse(platform) if platform else None
     name = _name(folder, settings, tag, push, registry)
     layout = Layout.create(settings.store)
@@ -71,10 +70,11 @@ def command(
         image = build_image(
             folder,
             layout,
-            base=base_image or declared or settings.base_image,
+            base=base_image,
             platform=wanted,
             name=name,
             cached=not no_cache,
+            settings=settings,
             progress=showing,
         )
         pushed = _pushed(layout, image, showing) if push else None

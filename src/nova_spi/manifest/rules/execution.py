@@ -25,7 +25,7 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
     yield from _reserved(scope)
     yield from _credentials(scope)
     image = execution.get("base_image")
-    if image and "@sha256:" not in image:
+    if image and image != "debian" and "@sha256:" not in image:
         message = f"the base image {image} has no digest; its tag can point to another image tomorrow"
         yield scope.at_value("SPI-M345", message, ("execution", "base_image"), "add @sha256:DIGEST")
 
