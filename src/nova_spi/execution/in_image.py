@@ -31,8 +31,7 @@ def built(request: Request) -> Image:
     from nova_spi.images.build import build_image
 
     layout = Layout.create(request.settings.store)
-    said = request.execution.base_image or request.settings.base_image
-    image = build_image(request.folder, layout, base=said, progress=request.progress)
+    image = build_image(request.folder, layout, settings=request.settings, progress=request.progress)
     return image_of(image, layout)
 
 

@@ -283,15 +283,15 @@ class Project:
         from nova_spi.sdk.container import Container
 
         settings = Settings.load(self.root)
-        declared = self.manifest.execution.base_image if self.manifest.execution else None
         layout = Layout.create(settings.store)
         image = build_image(
             self._folder,
             layout,
-            base=base_image or declared or settings.base_image,
+            base=base_image,
             platform=Platform.parse(platform) if platform else None,
             name=Reference.parse(tag) if tag else None,
             cached=cache,
+            settings=settings,
             progress=progress,
         )
         return Container(self._folder, image_of(image, layout))

@@ -29,7 +29,10 @@ EXAMPLES = (
 @spi_command("build", short_help="Build an image of a model, without a daemon.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
 @click.option("--tag", help="The image's name. [default: the model's name and version]")
-@click.option("--base-image", help="A reference, or an OCI layout or an archive on disk. [default: the manifest's]")
+@click.option(
+    "--base-image",
+    help="A reference, an OCI layout or an archive on disk, or debian. [default: the manifest's, else nova-spi.lock's]",
+)
 @click.option("--platform", help="For another machine: linux/amd64, linux/arm64. [default: this machine's]")
 @click.option("--push", is_flag=True, help="Push the image to a registry.")
 @click.option("--registry", help="Where to push: HOST/PATH. [default: the settings']")
@@ -53,7 +56,8 @@ def command(
     """Build an image of the project PATH (default: the current folder) into the local store.
 
     The same project gives the same digest on any machine. Nothing runs inside the image while it is built: packages
-    come as wheels, and a project with execution.system_packages is refused.
+    come as wheels, and execution.system_packages only on the base debian. The first build writes which base it took
+    into nova-spi.lock; later ones take that one.
     """
     from nova_spi.artifacts.layout import Layout
     from nova_spi.artifacts.platforms import Platform
@@ -135,7 +139,11 @@ def _show(
                 "digest": str(image.digest),
                 "image_id": str(image.manifest.config.digest),
                 "platform": str(image.base.config.platform),
-                "base": {"name": image.base.name, "digest": str(image.base.manifest.descriptor.digest)},
+                "base": {
+                    "name": image.base.name,
+                    "digest": str(image.base.manifest.descriptor.digest),
+                    "reason": image.reason,
+                },
                 "python": image.base.python.version,
                 "size_bytes": size,
                 "layers": [
@@ -153,6 +161,7 @@ def _show(
         style.say(f"{paint.green('✓')} Built {image.name}")
         style.say(f"  {image.digest}")
         style.say(f"  on {image.base.name} with Python {image.base.python.version}, {size / 1e6:.1f} MB")
+        style.say(f"  {image.reason}")
         style.say(f"  {image.reused} of {len(image.layers)} layers were there already")
         if archive is not None:
             style.say(f"  {archive}")
