@@ -8,6 +8,7 @@ meanwhile.
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -145,7 +146,8 @@ class _Walk:
         except FileNotFoundError:
             if not self._make:
                 raise
-            os.mkdir(part, FOLDER_MODE, dir_fd=self.here)
+            with suppress(FileExistsError):  # another process was quicker
+                os.mkdir(part, FOLDER_MODE, dir_fd=self.here)
             self._enter(part)
             os.fchmod(self.here, FOLDER_MODE)
         except OSError:

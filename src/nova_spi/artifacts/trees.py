@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,8 @@ def kept_tree(
     """
     place = tree_place(manifest, cache_dir, below)
     if place.is_dir():
+        with suppress(OSError):  # the time of its last use; not in a cache that we may only read
+            os.utime(place)
         return place
     with _told(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -121,7 +121,7 @@ class Confining:
             user = group = order.user
         self.at = NAMESPACES
         namespaces.leave(every)
-        namespaces.map_user(user, group)
+        namespaces.map_user(user, group, order.inside)
         call("sethostname", b"model", 5)
         if not as_root:
             self.at = BUILD

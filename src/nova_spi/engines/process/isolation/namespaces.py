@@ -7,8 +7,6 @@ from .system import call
 signal = __import__("_signal")
 
 MOUNTS, HOST_NAME, IPC, USERS, PROCESSES, NETWORK = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
-INSIDE = 1000
-"""The user and the group that the model is, in its own namespace."""
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _CLEAR_ALL = 4, 24, 28, 47, 4
 _NO_ROOT_BITS = 0xF  # NOROOT and NO_SETUID_FIXUP, both locked: being root brings no capability
 _CAPABILITIES_3 = b"\x22\x05\x08\x20" + b"\0" * 4
@@ -29,11 +27,11 @@ def change_user(user: int) -> None:
     call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
-def map_user(user: int, group: int) -> None:
-    """In a new user namespace: the user that we were is `INSIDE` here, and nobody else is anybody."""
+def map_user(user: int, group: int, inside: int) -> None:
+    """In a new user namespace: the user that we were is ``inside`` here, and nobody else is anybody."""
     _write("/proc/self/setgroups", b"deny")
-    _write("/proc/self/uid_map", b"%d %d 1" % (INSIDE, user))
-    _write("/proc/self/gid_map", b"%d %d 1" % (INSIDE, group))
+    _write("/proc/self/uid_map", b"%d %d 1" % (inside, user))
+    _write("/proc/self/gid_map", b"%d %d 1" % (inside, group))
 
 
 def mapping(user: int) -> int:

@@ -3,9 +3,12 @@
 The launcher imports this before every isolated run, so it imports nothing.
 """
 
-_NUMBERS = ("user", "processes", "memory")
-_TEXTS = ("level", "network", "base")
-_LISTS = ("system", "links", "readable", "writable", "devices")
+_NUMBERS = ("user", "inside", "processes", "memory")
+_TEXTS = ("level", "network", "base", "root")
+_LISTS = ("system", "links", "readable", "writable", "devices", "sources", "targets", "made")
+
+USER_INSIDE = 1000
+"""The user and the group that a model is, where no image says another."""
 
 
 class Isolation:
@@ -15,14 +18,20 @@ class Isolation:
         level: ``sandbox`` or ``landlock``.
         network: ``none``, or else the network of the machine.
         base: Where the work folder is to be seen a second time; empty: nowhere.
+        root: The root of an image, which is then the program's; empty: the root is put together from the lists.
         user: The user to change to before everything else, where root starts the run.
+        inside: The user that the program is in its own namespace.
         processes: The most processes and threads, at level ``sandbox``.
         memory: Bytes that each of ``/tmp`` and ``/dev/shm`` may hold, at level ``sandbox``.
         system: Folders and files of the machine, read-only, with the rights that they have.
         links: Symbolic links of the machine that are made anew.
         readable: Folders and files of the model, read-only.
-        writable: Its folders that it may write.
+        writable: Its folders that it may write; in an image, by the names that it sees.
         devices: Device files that it may use.
+        sources: In an image: what of this machine is put into it, from the root on down.
+        targets: Where each of these is put, without links on the way. The first letter says how: ``w`` writable, ``r``
+            read-only, ``m`` read-only and with the owners that it has on this machine.
+        made: The targets that lie in a folder that is empty at the start, so that they are made there.
     """
 
     __slots__ = (*_NUMBERS, *_TEXTS, *_LISTS)
@@ -31,7 +40,9 @@ class Isolation:
         self.level = level
         self.network = b"none"
         self.base = b""
+        self.root = b""
         self.user = 0
+        self.inside = USER_INSIDE
         self.processes = 0
         self.memory = 0
         self.system: list[bytes] = []
@@ -39,6 +50,9 @@ class Isolation:
         self.readable: list[bytes] = []
         self.writable: list[bytes] = []
         self.devices: list[bytes] = []
+        self.sources: list[bytes] = []
+        self.targets: list[bytes] = []
+        self.made: list[bytes] = []
 
     def encode(self) -> list[bytes]:
         """One word for each value, ``NAME=VALUE``."""

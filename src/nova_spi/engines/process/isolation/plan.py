@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from nova_spi.engines.port import Job, Limits
+from nova_spi.engines.port import Job, Limits, Mount
+from nova_spi.engines.process.isolation.inside import Inside
 from nova_spi.engines.process.isolation.order import Isolation
 
 USER = 65_533
@@ -26,6 +27,8 @@ _ETC = (
     "timezone",
 )
 _ETC_OF_NETWORK = ("hosts", "resolv.conf", "services", "protocols", "gai.conf")
+_FILES_OF_NETWORK = ("/etc/hosts", "/etc/resolv.conf")
+"""What of this machine an image with a network needs; without one it has its own, see `artifacts.trees`."""
 _KERNEL_FACTS = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 _PROCESS_FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/filesystems")
 """At level ``landlock``: the files of ``/proc`` that tell nothing of other processes."""
@@ -42,12 +45,18 @@ def isolation(job: Job, program: str, level: str) -> Isolation:
         job: The job.
         program: Its program's absolute path.
         level: The level.
+
+    Raises:
+        EngineUnavailable: Something cannot be put into the job's image.
     """
     found = Isolation(level.encode())
     found.network = job.network.encode()
     found.user = USER if os.geteuid() == 0 else 0
     found.processes = PROCESSES
     found.memory = files_in_memory(job.limits)
+    if job.environment is not None and job.environment.root is not None:
+        _into_image(found, job, job.environment.root, job.environment.user)
+        return found
     folders = [Path(name) for name in _FOLDERS]
     found.links = [os.fsencode(path) for path in folders if path.is_symlink() and level == "sandbox"]
     system = [path for path in folders if path.is_dir() and not (path.is_symlink() and level == "sandbox")]
@@ -67,6 +76,26 @@ def isolation(job: Job, program: str, level: str) -> Isolation:
     found.links += [os.fsencode(link) for link in links if not _below(link, [*shown, *readable])]
     found.base = os.fsencode(_base(job, [*shown, *readable]))
     return found
+
+
+def _into_image(found: Isolation, job: Job, root: Path, user: int) -> None:
+    """What is in an image's root beside the image: the run's own folders, devices, facts of the machine."""
+    found.root, found.inside = os.fsencode(root), user
+    facts = (*_KERNEL_FACTS, *(_DEVICE_FACTS if job.devices else ()))
+    found.system = _bytes([path for path in map(Path, facts) if path.exists()])
+    devices = [*(Path("/dev", name) for name in _DEVICES), *job.devices]
+    found.devices = _bytes([path for path in devices if path.exists() and path.is_relative_to("/dev")])
+    inside = Inside(root)
+    files = [Mount(path.resolve(), path) for path in map(Path, _FILES_OF_NETWORK) if path.is_file()]
+    for mount in [*(files if job.network != "none" else ()), *inside.ordered(job.mounts)]:
+        target, made = inside.hang(mount)
+        letter = b"m" if mount in files else b"w" if mount.writable else b"r"
+        found.sources.append(os.fsencode(mount.source))
+        found.targets.append(letter + target)
+        if made:
+            found.made.append(target)
+        if mount.writable:
+            found.writable.append(target)
 
 
 def files_in_memory(limits: Limits) -> int:

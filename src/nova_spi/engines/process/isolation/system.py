@@ -22,6 +22,7 @@ NUMBERS = {
     "unshare": (272, 97),
     "open_tree": (428, 428),
     "move_mount": (429, 429),
+    "openat2": (437, 437),
     "mount_setattr": (442, 442),
     "clone3": (435, 435),
     "landlock_create_ruleset": (444, 444),
