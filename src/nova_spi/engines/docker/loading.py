@@ -41,7 +41,7 @@ def ensure_loaded(connection: Connection, image: Image, progress: Progress) -> s
     name = Reference.parse(image.name)
     if (found := _present(connection, image)) is None:
         layout = Layout.open(image.layout)
-        manifest = _manifest(layout, image)
+        manifest = manifest_of(layout, image)
         _Load(connection, layout, manifest, name, progress).run()
         found = _present(connection, image)
     if found is None:
@@ -77,8 +77,12 @@ def _present(connection: Connection, image: Image) -> dict[str, Any] | None:
     return None
 
 
-def _manifest(layout: Layout, image: Image) -> Manifest:
-    """The manifest by its digest: its size is not told, so it is looked up."""
+def descriptor_of(layout: Layout, image: Image) -> Descriptor:
+    """What names an image's manifest, whose size nobody tells and so is looked up.
+
+    Raises:
+        ArtifactInvalid: It is not in the layout.
+    """
     digest = Digest.parse(image.manifest)
     try:
         size = layout.blobs.path(digest).stat().st_size
@@ -86,9 +90,20 @@ def _manifest(layout: Layout, image: Image) -> Manifest:
         raise ArtifactInvalid(
             f"The image {image.name} is not in {image.layout}.", why=f"{error.strerror}.", code="artifact.missing"
         ) from error
-    manifest = layout.manifest(Descriptor(IMAGE_MANIFEST, digest, size))
+    return Descriptor(IMAGE_MANIFEST, digest, size)
+
+
+def manifest_of(layout: Layout, image: Image) -> Manifest:
+    """The manifest of an image in a layout.
+
+    Raises:
+        ArtifactInvalid: It is missing, damaged, or has another config than the image.
+    """
+    manifest = layout.manifest(descriptor_of(layout, image))
     if str(manifest.config.digest) != image.config:
-        raise ArtifactInvalid(f"The manifest {digest} has the config {manifest.config.digest}, not {image.config}.")
+        raise ArtifactInvalid(
+            f"The manifest {image.manifest} has the config {manifest.config.digest}, not {image.config}."
+        )
     return manifest
 
 
