@@ -17,6 +17,7 @@ from typing import Any
 from nova_spi.engines.port import Job
 from nova_spi.engines.process import launcher
 from nova_spi.engines.process.isolation import confining
+from nova_spi.engines.process.isolation.inside import program_inside
 from nova_spi.engines.process.isolation.plan import isolation
 from nova_spi.engines.process.log import PIPE_BYTES
 from nova_spi.engines.process.request import Request
@@ -220,6 +221,8 @@ def find_program(job: Job) -> str:
     Raises:
         EngineUnavailable: It is not there or cannot be executed.
     """
+    if job.environment is not None and job.environment.root is not None:
+        return program_inside(job, job.environment.root)
     name = job.argv[0]
     wanted = str(job.work_dir / name) if os.sep in name else name
     found = shutil.which(wanted, path=job.variables.get("PATH", os.defpath))
