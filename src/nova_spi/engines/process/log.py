@@ -49,12 +49,18 @@ class Log:
             return 0
         if len(chunk) < CHUNK_BYTES:
             self.due = time.monotonic() + GATHER_SECONDS
+        self.take(chunk)
+        return len(chunk)
+
+    def take(self, chunk: bytes) -> None:
+        """Keeps what still fits of a piece that has come, by a pipe or otherwise."""
+        if self.truncated:
+            return
         if len(chunk) > self._left:
             self._keep(chunk[: self._left])
             self._cut()
         else:
             self._keep(chunk)
-        return len(chunk)
 
     def close(self) -> None:
         """Closes the file."""
