@@ -11,6 +11,7 @@ from nova_spi.execution.places import RunFolder
 from nova_spi.execution.request import Request
 from nova_spi.execution.staging import Stage
 from nova_spi.execution.variables import in_image, input_variables, joined, private_variables
+from nova_spi.project.identity import project_mark
 from nova_spi.project.starting import starting_words
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ def _job_in_image(
         environment=environment,
         mounts=(
             Mount(run.work, base, writable=True),
-            Mount(secrets, SECRETS),
+            *((Mount(secrets, SECRETS),) if secrets.exists() else ()),
             *(Mount(source, base / relative, writable) for source, relative, writable in stage.mounts),
         ),
         labels={
             "dev.nova-spi.execution": run.id,
-            "dev.nova-spi.project": str(request.folder.root),
+            "dev.nova-spi.project": project_mark(request.folder.root),
             "dev.nova-spi.model": f"{request.manifest.model.name}:{request.manifest.model.version}",
         },
     )

@@ -121,7 +121,7 @@ def open_run(project: Path, *, keep: bool = False, record: bool = True) -> Itera
     run = RunFolder(name, runs_folder(project.resolve()) / name)
     try:
         run.root.mkdir(parents=True)
-        _ignored_by_git(project / PRIVATE)
+        ignored_by_git(project / PRIVATE)
         handle = run.lock.open("wb")
     except OSError as error:
         raise ProjectError(
@@ -161,7 +161,8 @@ def held(lock: Path) -> Iterator[BinaryIO]:
         yield handle
 
 
-def _ignored_by_git(private: Path) -> None:
+def ignored_by_git(private: Path) -> None:
+    """Makes git leave out everything below ``.nova-spi``, which is there already."""
     rules = private / ".gitignore"
     if not rules.exists():
         with suppress(FileExistsError), rules.open("x") as stream:

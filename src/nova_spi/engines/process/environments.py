@@ -157,7 +157,7 @@ def _make(folder: Path, interpreter: Interpreter, snapshot: requirements.Snapsho
     _remove(folder)
     try:
         folder.mkdir(mode=0o700)
-        _create(folder, interpreter)
+        create_venv(folder, interpreter)
         if snapshot is not None:
             copied = snapshot.copy_to(folder / "requirements")
             install(folder, interpreter.version, copied, folder / "requirements", progress)
@@ -170,8 +170,16 @@ def _make(folder: Path, interpreter: Interpreter, snapshot: requirements.Snapsho
         raise
 
 
-def _create(folder: Path, interpreter: Interpreter) -> None:
-    """Runs the venv module of the very Python that the environment is for."""
+def create_venv(folder: Path, interpreter: Interpreter) -> None:
+    """Runs the venv module of the very Python that the environment is for; there is no pip in it.
+
+    Args:
+        folder: Where to; it exists. ``create.log`` is left there.
+        interpreter: The Python.
+
+    Raises:
+        EnvironmentFailed: It could not be made.
+    """
     log = folder / "create.log"
     argv = (interpreter.path, "-I", "-m", "venv", "--without-pip", "--symlinks", str(folder))
     job = Job(argv, folder, folder, {"PATH": SYSTEM_PATH, "LANG": _LANG}, log, Limits(MAKING_SECONDS))
