@@ -27,17 +27,18 @@ class Place:
 
     @classmethod
     def open(cls, said: str, engine: str | None, isolation: "Level | None" = None) -> "Place":
-        """Opens what ``said`` names: what stands on disk is a project, else it is an image's name or digest.
+        """Opens what ``said`` names: what stands on disk is a project; NAME:TAG or NAME@DIGEST is an image.
 
         ``engine`` is the option's value, None takes the settings'. ``isolation`` is the least level to run at; None
         takes the strongest that the machine has.
         """
         from nova_spi.execution.choosing import choose_engine
-        from nova_spi.execution.opening import in_store, open_image
+        from nova_spi.execution.opening import open_image, stored
         from nova_spi.project.folder import open_folder
         from nova_spi.settings import Settings
 
-        image = None if Path(said).exists() else in_store(said, Settings.load())
+        named = not Path(said).exists() and (":" in said or "@" in said)
+        image = stored(said, Settings.load()) if named else None
         folder = open_folder(Path(said)) if image is None else open_image(image, Settings.load())
         settings = Settings.load(folder.root, engine=engine)
         return cls(folder, settings, choose_engine(folder, settings, isolation, image), image)

@@ -47,6 +47,23 @@ def in_store(name: str, settings: Settings) -> Image | None:
     return Image(full, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
 
 
+def stored(name: str, settings: Settings) -> Image:
+    """The image of this name or digest in the local store.
+
+    Raises:
+        ArtifactInvalid: There is none, or the store is damaged.
+    """
+    image = in_store(name, settings)
+    if image is None:
+        raise ArtifactInvalid(
+            f"There is no image {name!r} in the local store.",
+            why=f"The store is {settings.store}.",
+            mend="nova-spi build",
+            code="artifact.missing",
+        )
+    return image
+
+
 def open_image(image: Image, settings: Settings) -> "Folder":
     """The project that an image holds, unpacked below the user's data once for each digest.
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from nova_spi.engines.port import Image
-from nova_spi.errors import ArtifactInvalid
 from nova_spi.progress import Progress
 from nova_spi.settings import Settings
 
@@ -46,17 +45,10 @@ class Container:
         Raises:
             ArtifactInvalid: There is none, or it holds no manifest.
         """
-        from nova_spi.execution.opening import in_store, open_image
+        from nova_spi.execution.opening import open_image, stored
 
         settings = Settings.load()
-        image = in_store(name, settings)
-        if image is None:
-            raise ArtifactInvalid(
-                f"There is no image {name!r} in the local store.",
-                why=f"The store is {settings.store}.",
-                mend="nova-spi build",
-                code="artifact.missing",
-            )
+        image = stored(name, settings)
         return cls(open_image(image, settings), image)
 
     def __repr__(self) -> str:
