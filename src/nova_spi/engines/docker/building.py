@@ -181,7 +181,7 @@ class _Build:
         self._progress.stage("build", f"by {self._connection.engine} {self._connection.version}")
         path = f"/v{self._connection.api}/build?{urlencode(self._query)}"
         with self._connection.speaking("building an image"):
-            headers = {"Content-Type": "application/x-tar", **credentials.for_bases(self._connection, bases(text))}
+            headers = {"Content-Type": "application/x-tar", **credentials.for_bases(bases(text))}
             try:
                 with posting(self._connection.host, path, headers=headers, timeout=SILENCE_SECONDS) as upload:
                     write_context(cast("IO[bytes]", upload), text, root)

@@ -71,7 +71,7 @@ class _Exactly(io.RawIOBase):
 def _rules(root: Path) -> list[Rule]:
     """The rules of ``.dockerignore``, whose patterns all start at the project's root.
 
-    They are rewritten in gitignore's syntax, whose matching is ours and bounded. Docker's ``**`` may stand within a name.
+    They are rewritten in gitignore's syntax, whose matching is ours and bounded; Docker's ``**`` may stand in a name.
     """
     path = root / IGNORE_FILE
     try:

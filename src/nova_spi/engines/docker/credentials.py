@@ -4,31 +4,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from nova_spi.artifacts.references import HUB, Reference
-from nova_spi.engines.docker.connecting import Connection
 from nova_spi.errors import UsageError
 
 
-def for_registry(connection: Connection, host: str) -> dict[str, str]:
+def for_registry(host: str) -> dict[str, str]:
     """The header of a pull.
 
     Args:
-        connection: Its client has read the configuration; helper programs are asked where that names them.
-        host: Of the registry, as in a reference.
+        host: Of the registry, as in a reference. Helper programs are asked where the configuration names them.
 
     Raises:
         docker.errors.DockerException: A helper program fails.
     """
     from docker import auth
 
-    found = _known(connection, host)
+    found = _known(host)
     return {"X-Registry-Auth": _text(auth.encode_header(found))} if found else {}
 
 
-def for_bases(connection: Connection, bases: Iterable[str]) -> dict[str, str]:
+def for_bases(bases: Iterable[str]) -> dict[str, str]:
     """The header of a build, with the credentials for the registries of its bases.
 
     Args:
-        connection: As in `for_registry`.
         bases: As they stand in a Dockerfile; what is no reference is left out.
 
     Raises:
@@ -42,17 +39,16 @@ def for_bases(connection: Connection, bases: Iterable[str]) -> dict[str, str]:
             host = Reference.parse(base).host
         except UsageError:
             continue
-        if known := _known(connection, host):
+        if known := _known(host):
             found[auth.INDEX_URL if host == HUB else host] = known
     return {"X-Registry-Config": _text(auth.encode_header(found))} if found else {}
 
 
-def _known(connection: Connection, host: str) -> dict[str, Any] | None:
+def _known(host: str) -> dict[str, Any] | None:
     from docker import auth
 
-    api = connection.client.api
     registry = auth.INDEX_NAME if host == HUB else host
-    found: dict[str, Any] | None = auth.resolve_authconfig(api._auth_configs, registry, credstore_env=None)
+    found: dict[str, Any] | None = auth.resolve_authconfig(auth.load_config(), registry)
     return found
 
 

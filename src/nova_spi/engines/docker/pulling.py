@@ -39,7 +39,7 @@ def pull(connection: Connection, reference: Reference, progress: Progress) -> st
     query = urlencode({"fromImage": name, "tag": reference.wanted})
     layers = _Layers(progress)
     with connection.speaking(f"pulling {reference}"):
-        headers = credentials.for_registry(connection, reference.host)
+        headers = credentials.for_registry(reference.host)
         path = f"/v{connection.api}/images/create?{query}"
         try:
             with posting(connection.host, path, headers=headers, timeout=SILENCE_SECONDS) as request:
