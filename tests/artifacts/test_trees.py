@@ -418,6 +418,12 @@ def test_a_tar_that_makes_no_sense_is_one_clear_error(data):
             unpack(layout, image(layout, bytes(whole[:cut]), media_type=LAYER_TAR), Path(name, "target"))
 
 
+def test_a_tar_that_breaks_off_in_a_file_is_damaged(layout, tmp_path):
+    manifest = image(layout, tar(file("a", b"x" * 3000))[:2000])
+    with pytest.raises(ArtifactInvalid, match="breaks off"):
+        unpack(layout, manifest, tmp_path / "target")
+
+
 def test_each_flipped_bit_of_a_blob_is_refused(layout, tmp_path):
     manifest = image(layout, tar(file("a", b"content")))
     blob = layout.blobs.path(manifest.layers[0].digest)

@@ -180,7 +180,10 @@ class Tree:
             if content is None:
                 raise ArtifactInvalid(f"{self._what} has a file without a content: {shown(name)}.")
             clear(parent, name)
-            _write(parent, name, content, member)
+            try:
+                _write(parent, name, content, member)
+            except tarfile.TarError as error:
+                raise ArtifactInvalid(f"{self._what} breaks off.", why=f"{error}.", code="artifact.damaged") from error
         elif member.isdev():
             clear(parent, name)
         else:
