@@ -72,11 +72,6 @@ class Apt:
             raise BuildFailed(f"apt has no SHA-256 of {', '.join(missing)[:300]}.", code="build.packages")
         return sorted(found[word] for word in words)
 
-    def paragraphs(self, packages: Iterable[Package]) -> str:
-        """The packages as installed ones, for `resolve`."""
-        words = [f"{each.name}:{each.architecture}={each.version}" for each in packages]
-        return "".join(installed(each) for each in records(self._run(("apt-cache", "show", *words))))
-
     def fetch(self, packages: Sequence[Package], folder: Path) -> None:
         """Fetches .deb files into a folder; apt verifies each by its signed lists.
 

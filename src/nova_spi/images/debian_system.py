@@ -13,9 +13,9 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images.debian import SCRIPTS_ONLY, package_entries, pretended
 from nova_spi.images.debian_alternatives import alternatives, links
-from nova_spi.images.debian_apt import asked
+from nova_spi.images.debian_apt import asked, installed
 from nova_spi.images.debian_files import control_files, is_kept, placed
-from nova_spi.images.debian_records import Package
+from nova_spi.images.debian_records import Package, records
 from nova_spi.images.debian_store import fetched
 from nova_spi.images.layers import Entry, Layer, write_layer
 from nova_spi.images.steps import needs_step
@@ -40,10 +40,16 @@ def resolve_system(
     Raises:
         BuildFailed: One is not available, or they do not go together.
     """
+    debs = fetched(base, platform, cache_dir, progress)
+    there = "".join(
+        installed(next(records(control_files(deb)["control"].decode("utf-8", "replace")))) for deb in debs.values()
+    )
     progress.stage("base", f"choosing {', '.join(names)[:200]} and what they need")
     really = [name for name in SCRIPTS_ONLY if name not in _NOT_RUN or name in names]
     with asked(cache_dir, platform, progress, newest=False) as apt:
-        return tuple(apt.resolve(sorted(names), apt.paragraphs(base) + pretended(but=really)))
+        found = apt.resolve(sorted(names), there + pretended(but=really))
+    # apt fetches again what it thinks is the same version built otherwise, since ours do not say what they need.
+    return tuple(each for each in found if each not in base)
 
 
 def system_layer(
