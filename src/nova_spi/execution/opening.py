@@ -35,16 +35,18 @@ def in_store(name: str, settings: Settings) -> Image | None:
     if not (settings.store / "oci-layout").exists():
         return None
     layout = Layout.open(settings.store)
-    entries = layout.names() | {str(each.digest): each for each in layout.entries()}
+    names = layout.names()
     try:
         full = str(Reference.parse(name))
     except UsageError:
         full = name
-    found = entries.get(name) or entries.get(full)
+    by_digest = {str(each.digest): each for each in layout.entries()}
+    found = names.get(full) or by_digest.get(name)
     if found is None:
         return None
     manifest = layout.manifest(found)
-    return Image(full, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
+    known = full if full in names else next((said for said, each in names.items() if each.digest == found.digest), name)
+    return Image(known, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
 
 
 def stored(name: str, settings: Settings) -> Image:

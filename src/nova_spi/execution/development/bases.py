@@ -1,12 +1,14 @@
 """Which base work on a project begins with, and why: the call, the manifest, the settings, else one by device."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.references import Reference
-from nova_spi.errors import BuildFailed
-from nova_spi.images.approval import approve
+from nova_spi.errors import BuildFailed, UsageError
+from nova_spi.images.approval import approve, domain_base
+from nova_spi.images.debian import NAME as DEBIAN
 from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from nova_spi.project.folder import Folder
 
 DEFAULT_PYTHON = "3.12"
-DEFAULT_CUDA = "11.8"
-"""Where a model wants a GPU and nobody names a version."""
+"""Of ``.devcontainer``, where nobody names one."""
 
 CUDA_BASES = {
     "11.8": "pytorch/pytorch:2.5.1-cuda11.8-cudnn9-runtime",
@@ -24,7 +25,9 @@ CUDA_BASES = {
     "12.6": "pytorch/pytorch:2.7.1-cuda12.6-cudnn9-runtime",
     "12.8": "pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime",
 }
-"""By the version of CUDA; each meets the approved list. Their Python is 3.11."""
+"""By the version of CUDA, for whoever names one; each meets the approved list. Their Python is 3.11."""
+
+_PYTHON = re.compile(r"3\.\d{1,2}(\.\d{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Base:
     """A base and where the choice comes from.
 
     Attributes:
-        said: What a build is told: a reference or a path; None leaves the choice to the build.
+        said: What a build is told: a reference or a path; None leaves it to `nova_spi.images.choice.choose_base`.
         public: A reference that any engine can pull: the same, or the nearest where ``said`` is a path.
         reason: Why this one.
         python: The Python that it must have; None takes what it has.
@@ -61,61 +64,71 @@ class Base:
     python_said_by: str = ""
 
 
+def with_python(folder: "Folder", python: str | None) -> "Folder":
+    """The same project as if its manifest asked for this Python."""
+    if python is None:
+        return folder
+    from nova_spi.manifest.models import Execution
+
+    manifest = folder.manifest
+    execution = (manifest.execution or Execution()).model_copy(update={"python_version": python})
+    document = replace(folder.document, manifest=manifest.model_copy(update={"execution": execution}))
+    return replace(folder, document=document)
+
+
 def base_for(folder: "Folder", asked: Asked, settings: Settings) -> Base:
     """Chooses a base; nothing is fetched.
 
     Raises:
         BuildFailed: It is not approved, or there is none with the CUDA that is asked for.
-        UsageError: It is neither a path nor a reference.
+        UsageError: It is neither a path nor a reference, or the Python is none.
     """
     from nova_spi.manifest.models import Execution
 
     execution = folder.manifest.execution or Execution()
     python, by = asked.python or execution.python_version, "--python-version" if asked.python else "the manifest"
-    cuda, cuda_by = _cuda(execution, asked)
-    said, reason = _named(execution, asked, settings)
-    if said is None and cuda is not None:
-        said = CUDA_BASES.get(cuda)
-        reason = f"{cuda_by} {cuda}"
-        if said is None:
-            raise BuildFailed(
-                f"There is no base image with CUDA {cuda}.",
-                why=f"{cuda_by} {cuda}; the bases for GPUs have {', '.join(CUDA_BASES)}.",
-                mend="Name one of these, or a base of your own: --base-image HOST/NAME@sha256:...",
-                code="build.no_cuda_base",
-            )
-    elif said is not None and asked.cuda is not None and f"cuda{asked.cuda}" not in said and not Path(said).exists():
+    if asked.python and not _PYTHON.fullmatch(asked.python):
+        raise UsageError(f"{asked.python[:40]!r} is no Python version.", mend="Write it as 3.12 or 3.12.4.")
+    said, reason = asked.base, "--base-image names it"
+    if asked.cuda:
+        said, reason = _with_cuda(asked.cuda, said), f"--cuda-version says {asked.cuda}"
+    public, why = said, reason
+    if public is None:
+        public, why = _of_project(folder, execution, settings, python or DEFAULT_PYTHON)
+    if Path(public).exists() or public == DEBIAN:
+        public, _ = domain_base(folder.manifest.model.domain, "cpu", python or DEFAULT_PYTHON)
+        why = f"{why}; others can pull this one"
+    approve(Reference.parse(public))
+    return Base(said, public, why, python, by)
+
+
+def _with_cuda(cuda: str, said: str | None) -> str:
+    if said is None and cuda in CUDA_BASES:
+        return CUDA_BASES[cuda]
+    if said is None:
         raise BuildFailed(
-            f"The base image {said} is not known to have CUDA {asked.cuda}.",
-            why=f"{reason}; --cuda-version chooses among the bases for GPUs.",
-            mend=f"Leave --cuda-version out, or use {CUDA_BASES.get(asked.cuda, 'a base with cuda in its tag')}.",
+            f"There is no base image with CUDA {cuda[:40]}.",
+            why=f"The bases for GPUs have CUDA {', '.join(CUDA_BASES)}.",
+            mend="Name one of these, or a base of your own: --base-image HOST/NAME@sha256:...",
             code="build.no_cuda_base",
         )
-    slim = f"python:{python or DEFAULT_PYTHON}-slim"
-    if said is None:
-        why = f"{by} says Python {python}" if python else f"Python {DEFAULT_PYTHON} is the default"
-        return Base(None, slim, why, python, by)
-    if Path(said).exists():
-        return Base(said, slim, f"{reason}; .devcontainer has the nearest one that others can pull", python, by)
-    approve(Reference.parse(said))
-    return Base(said, said, reason, python, by)
+    if f"cuda{cuda}" in said or f"cuda:{cuda}" in said or Path(said).exists() or "@" in said:
+        return said
+    raise BuildFailed(
+        f"The base image {said} is not known to have CUDA {cuda[:40]}.",
+        why="--cuda-version chooses among the bases for GPUs, and --base-image names another one.",
+        mend=f"Leave one of the two out, or use {CUDA_BASES.get(cuda, 'a base with cuda in its tag')}.",
+        code="build.no_cuda_base",
+    )
 
 
-def _named(execution: "Execution", asked: Asked, settings: Settings) -> tuple[str | None, str]:
-    if asked.base:
-        return asked.base, "--base-image names it"
-    if execution.base_image and not asked.cuda:
+def _of_project(folder: "Folder", execution: "Execution", settings: Settings, python: str) -> tuple[str, str]:
+    """What the manifest names, then the settings, then the model's domain."""
+    if execution.base_image:
         return execution.base_image, "the manifest names it"
-    if settings.base_image and not asked.cuda:
+    if settings.base_image:
         return settings.base_image, f"{settings.origin('base_image')} names it"
-    return None, ""
-
-
-def _cuda(execution: "Execution", asked: Asked) -> tuple[str | None, str]:
-    if asked.cuda:
-        return asked.cuda, "--cuda-version says"
-    if execution.cuda_version:
-        return execution.cuda_version, "the manifest says CUDA"
     gpu = execution.resources.gpu if execution.resources else None
-    wants = gpu is not None and gpu.count > 0 and (gpu.vendor or "nvidia").lower() == "nvidia"
-    return (DEFAULT_CUDA, "the manifest asks for a GPU, and the default is CUDA") if wants else (None, "")
+    device = "cuda" if execution.cuda_version or (gpu and gpu.count) else "cpu"
+    found, reason = domain_base(folder.manifest.model.domain, device, ".".join(python.split(".")[:2]))
+    return found, reason.rstrip(".")

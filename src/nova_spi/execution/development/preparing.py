@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from nova_spi.engines.select import container_engine_answers
 from nova_spi.errors import BuildFailed, RegistryError
 from nova_spi.execution.development import editor
-from nova_spi.execution.development.bases import Asked, Base, base_for
+from nova_spi.execution.development.bases import Asked, Base, base_for, with_python
 from nova_spi.execution.development.environment import LocalEnvironment, Wish, prepare_environment
 from nova_spi.progress import Progress, Silent
 from nova_spi.project import devcontainer
@@ -101,12 +101,18 @@ def _in_container(
     written: devcontainer.Written,
     progress: Progress,
 ) -> Prepared:
-    from nova_spi.execution.development.container import prepare_container
+    from nova_spi.execution.development.container import has_shell, prepare_container
 
+    folder = with_python(folder, options.asked.python)
     made = prepare_container(
         folder, base=base, jupyter=options.jupyter, force=options.force, settings=settings, progress=progress
     )
-    attached = editor.open_container(made.name, made.folder, made.host) if options.attach else None
+    attached = None
+    if options.attach and not has_shell(made):
+        why = f"the image of {made.name} has no shell, which its server needs; use a base that has one"
+        attached = editor.Attached(False, "nova-spi init-env --attach --force --base-image python:3.12-slim", why)
+    elif options.attach:
+        attached = editor.open_container(made.name, made.folder, made.host)
     return Prepared("container", f"{made.engine} answers", base, written, container=made, attached=attached)
 
 
