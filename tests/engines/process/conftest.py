@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nova_spi.engines.port import Job, Limits, Outcome
+from nova_spi.engines.process.cgroups.finding import find
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.progress import Progress, Silent
 
@@ -41,6 +42,11 @@ def wait_until(true, seconds: float = 5.0) -> bool:
 
 def open_descriptors() -> set[str]:
     return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def groups() -> list[Path]:
+    """The control groups that this process has made and not removed."""
+    return [path for parent in find() for path in parent.folder.glob(f"nova-spi-*-{os.getpid()}-*")]
 
 
 class Lab:
@@ -84,3 +90,4 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     made.engine = None
     gc.collect()
     assert open_descriptors() == before
+    assert groups() == []

@@ -65,7 +65,7 @@ def test_a_memory_hog_is_out_of_memory(lab):
     source = "import time\nkept = []\nwhile True: kept.append(bytearray(4_000_000)); time.sleep(0.002)"
     outcome = lab.run(lab.python(source, memory_bytes=200 * MIB))
     assert (outcome.reason, outcome.exit_code, outcome.signal) == ("out_of_memory", None, signal.SIGKILL)
-    assert 200 * MIB < outcome.peak_memory_bytes < 400 * MIB
+    assert 190 * MIB < outcome.peak_memory_bytes < 400 * MIB
 
 
 def test_memory_counts_over_the_whole_tree_and_finds_daemons(lab):
@@ -159,7 +159,7 @@ def test_a_program_that_fails_for_another_reason_is_not_out_of_disk(lab):
 def test_the_table_of_protection_names_every_harm_and_promises_no_isolation(lab, given):
     rows = {row.what: row for row in lab.engine.protection(lab.python("pass", **given).limits)}
     assert list(rows) == ["memory", "cpu", "pids", "network", "files", "time", "disk", "log"]
-    assert {name for name, row in rows.items() if row.hard} == {"time", "log"}
+    assert not any(row.hard for row in rows.values())
     assert rows["network"].by == "nothing"
     assert "runs as you" in rows["files"].by
     assert rows["memory"].limit == ("5 bytes" if given else "")

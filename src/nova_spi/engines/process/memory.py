@@ -184,9 +184,14 @@ class MemoryWatch:
         """Whether a tree that holds so many bytes must be ended."""
         return self._limit is not None and used > self._limit
 
-    def final(self) -> bool:
-        """Whether it turns out after the program's end that memory was the matter; samples cannot tell."""
-        return False
+    def final(self, largest: int) -> bool:
+        """Whether it turns out after the program's end that it was over its limit, between two samples.
+
+        Args:
+            largest: The most resident bytes that one of its processes had, as the kernel has counted them.
+        """
+        self.peak = max(self.peak, largest)
+        return self._limit is not None and largest > self._limit
 
     def _plan(self, used: int, cost: float) -> None:
         if self._limit is None:

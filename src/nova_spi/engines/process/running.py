@@ -148,19 +148,19 @@ class Running:
             left += self._memory.tree.kill_known()
         cpu = self._group.cpu_seconds()
         code = os.waitstatus_to_exitcode(report["status"]) if report["status"] >= 0 else None
+        of_memory = self._memory.final(report["peak"])
         return Outcome(
-            reason=self._reason(code),
+            reason=self._reason(code, of_memory=of_memory),
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
             wall_seconds=report["wall"],
             cpu_seconds=report["cpu"] if cpu is None else cpu,
-            peak_memory_bytes=max(self._memory.peak, report["peak"]),
+            peak_memory_bytes=self._memory.peak,
             log_truncated=self._log.truncated,
             leftovers=left,
         )
 
-    def _reason(self, code: int | None) -> Reason:
-        of_memory = self._memory.final()
+    def _reason(self, code: int | None, *, of_memory: bool) -> Reason:
         if self.reason is not None:
             return self.reason
         if of_memory:
@@ -181,7 +181,7 @@ class Running:
         self._launch.kill()
         if self._launch.program is None:
             raise no_launcher()
-        of_memory = self._memory.final()
+        of_memory = self._memory.final(0)
         return Outcome(
             reason=self.reason or ("out_of_memory" if of_memory else "signalled"),
             exit_code=None,

@@ -21,7 +21,7 @@ def removed(groups: Sequence[bytes], *, kill: bool = True) -> bool:
         groups: As `joining` takes them.
         kill: Otherwise it only waits until nothing is in them, as for a thread of ours that is about to end.
     """
-    until = time.monotonic() + REMOVE_SECONDS
+    until, pause = time.monotonic() + REMOVE_SECONDS, 0.0001
     while groups:
         if kill:
             joining.kill(list(groups))
@@ -30,7 +30,8 @@ def removed(groups: Sequence[bytes], *, kill: bool = True) -> bool:
         if time.monotonic() > until:
             _stuck.update(groups)
             return False
-        time.sleep(0.001)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.01)
     _stuck.difference_update(groups)
     return True
 
@@ -41,14 +42,15 @@ def sweep(parents: Iterable[tuple[int, Path]]) -> None:
     Args:
         parents: The version and the folder in which groups are made.
     """
-    found = list(_stuck)
+    abandoned: list[bytes] = []
     for version, folder in parents:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
-            found += [b"%d%s" % (version, os.fsencode(entry.path)) for entry in entries if _is_abandoned(entry)]
-    for group in found:
+            abandoned += [b"%d%s" % (version, os.fsencode(entry.path)) for entry in entries if _is_abandoned(entry)]
+    for group in list(_stuck):  # once each, without waiting
         joining.kill([group])
         if joining.remove([group]):
             _stuck.discard(group)
+    removed([group for group in abandoned if group not in _stuck])
 
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:

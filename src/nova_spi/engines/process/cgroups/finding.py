@@ -56,80 +56,78 @@ def _found(process: int) -> tuple[Parent, ...]:
 
 
 def parents(groups: dict[str, str], mounted: tuple[Mounted, ...], process: int) -> tuple[Parent, ...]:
-    """See `find`.
+    """See `find`. A thread tries, since it goes into the groups of version 1 itself and leaves them by ending.
 
     Args:
         groups: Our own, as `memberships` tells them.
         mounted: The hierarchies.
         process: Our id.
     """
-    wanted = frozenset(controls.CONTROLLERS)
     found: list[Parent] = []
-    for one in mounted:
-        if one.version == 1 and (here := one.controllers & wanted):
-            folder = one.holds(groups.get(min(here), "/"))
-            parent = Parent(1, folder if folder is not None and folder.is_dir() else one.folder, here)
-        elif one.version == 2 and {"memory", "pids", "cpu"} & wanted and "" in groups:
-            parent = _unified(one, groups[""], wanted - {"cpuacct"}, process)
-        else:
-            continue
-        if works := tried(parent):
-            found.append(Parent(parent.version, parent.folder, works))
-            wanted -= works
+    made: list[bytes] = []
+
+    def look() -> None:
+        for parent in _candidates(groups, mounted, process):
+            taken = frozenset().union(*(one.controllers for one in found))
+            if works := _tried(parent, parent.controllers - taken, made):
+                found.append(Parent(parent.version, parent.folder, works))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    removed(made, kill=False)
     return tuple(found)
 
 
-def tried(parent: Parent) -> frozenset[str]:
-    """Makes a group, sets limits, reads them back, lets a thread in where that can be, and removes it again.
+def _candidates(groups: dict[str, str], mounted: tuple[Mounted, ...], process: int) -> Iterator[Parent]:
+    """Where groups could be made, those of version 1 first, as a controller is in one hierarchy alone."""
+    wanted = frozenset(controls.CONTROLLERS)
+    for one in mounted:
+        if one.version == 1 and (here := one.controllers & wanted):
+            folder = one.holds(groups.get(min(here), "/"))
+            yield Parent(1, folder if folder is not None and folder.is_dir() else one.folder, here)
+    for one in mounted:
+        if one.version == 2 and "" in groups:
+            yield _unified(one, groups[""], wanted - {"cpuacct"}, process)
+
+
+def _tried(parent: Parent, wanted: frozenset[str], made: list[bytes]) -> frozenset[str]:
+    """Makes a group, sets limits, reads them back, and goes in where that can be.
+
+    Args:
+        parent: Where.
+        wanted: The controllers to try.
+        made: Takes the group.
 
     Returns:
         The controllers that work.
     """
     folder = parent.folder / names.fresh()
     try:
+        if not wanted:
+            return wanted
         folder.mkdir()
+        made.append(b"%d%s" % (parent.version, os.fsencode(folder)))
+        works = frozenset(name for name in wanted if _holds(parent.version, folder, name))
+        if parent.version == 1:
+            joining.enter(made[-1:])
+        elif not os.access(parent.folder / "cgroup.procs", os.W_OK):
+            return frozenset()
     except OSError:
         return frozenset()
-    try:
-        works = frozenset(name for name in parent.controllers if _holds(parent.version, folder, name))
-        return works if _enters(parent, folder) else frozenset()
-    finally:
-        removed([b"%d%s" % (parent.version, os.fsencode(folder))], kill=False)
+    return works
 
 
 def _holds(version: int, folder: Path, controller: str) -> bool:
     """Whether a controller takes a limit and says it again, and tells what we have to know of it."""
     limits = Limits(1.0, cpu_cores=TRY_CORES, memory_bytes=TRY_BYTES)
-    try:
-        for name, value, needed in controls.settings(version, frozenset({controller}), limits):
-            if needed:
-                (folder / name).write_text(value, encoding="ascii")
-                if (folder / name).read_text(encoding="ascii").strip() != value:
-                    return False
-    except OSError:
-        return False
+    for name, value, needed in controls.settings(version, frozenset({controller}), limits):
+        place = os.fsencode(folder / name)
+        if needed and not (joining.put(place, value.encode()) and joining.read(place).strip() == value.encode()):
+            return False
     if controller == "memory":
         return controls.killed(version, folder) is not None
     return controller != "cpuacct" or controls.cpu_seconds(version, folder) is not None
-
-
-def _enters(parent: Parent, folder: Path) -> bool:
-    """Whether a process of ours gets in: tried by a thread in version 1, which can leave by ending."""
-    if parent.version == 2:
-        return os.access(parent.folder / "cgroup.procs", os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
-    entered = []
-
-    def enter() -> None:
-        try:
-            joining.enter([b"1" + os.fsencode(folder)])
-            entered.append(True)
-        except OSError:
-            return
-
-    thread = threading.Thread(target=enter)
-    thread.start()
-    thread.join()
-    return bool(entered)
 
 
 def _unified(mounted: Mounted, path: str, wanted: frozenset[str], process: int) -> Parent:

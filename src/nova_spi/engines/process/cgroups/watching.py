@@ -39,8 +39,9 @@ class GroupWatch(MemoryWatch):
         del used
         return self._group.out_of_memory()
 
-    def final(self) -> bool:
-        """After the program's end: whether memory was the matter. Then the peak is what the kernel saw, exactly."""
+    def final(self, largest: int) -> bool:
+        """Whether the kernel had to end something; then the peak is what it has counted itself."""
+        self.peak = max(self.peak, largest)
         if not self._group.out_of_memory():
             return False
         self.peak = max(self.peak, self._group.highest())
