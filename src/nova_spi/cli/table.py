@@ -14,11 +14,13 @@ COMMANDS: dict[str, Entry] = {
     name: Entry(f"nova_spi.cli.commands.{name.replace('-', '_')}", text)
     for name, text in (
         ("create", "Create a project from a domain's template."),
+        ("init-env", "Make what you work on a model in: a container, or a virtual environment."),
         ("validate", "Check a manifest or a whole project, and fix what can be fixed."),
         ("schema", "Print a command's interface as JSON Schema, OpenAPI or a tool definition."),
         ("run", "Run a model once."),
         ("test", "Run the manifest's test cases, or one run with inputs of your own."),
         ("build", "Build an image of a model, without a daemon."),
+        ("inspect-image", "Show an image's model as a catalog does, and take its pictures out."),
         ("doctor", "Say what works on this machine, and how to mend the rest."),
         ("help", "Show help for a command; --verbose adds examples."),
     )

@@ -1,4 +1,4 @@
-"""A further program in a container that runs: its output as it comes, its exit status, and a terminal where there is one."""
+"""A further program in a container that runs: its output as it comes, its exit status, and the caller's terminal."""
 
 import os
 import select

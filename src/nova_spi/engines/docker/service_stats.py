@@ -1,7 +1,7 @@
 """What containers use: processor, memory, processes, network, disk.
 
-The engine's ``stats`` without ``one-shot`` costs a whole second, since it looks twice itself. Here it is asked for single
-looks, and the use of the processor is the difference between two of ours.
+The engine's ``stats`` without ``one-shot`` costs a whole second, since it looks twice itself. Here it is asked for
+single looks, and the use of the processor is the difference between two of ours.
 """
 
 import time

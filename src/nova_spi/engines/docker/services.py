@@ -19,6 +19,8 @@ MODEL = "dev.nova-spi.model"
 """The label with the model's name and version."""
 KIND = "dev.nova-spi.kind"
 """The label that says what a container is for: ``service`` or ``development``; a run's has none."""
+IMAGE = "dev.nova-spi.image"
+"""The label with the image's name as we know it: a container is made from its id."""
 FOLDER = "dev.nova-spi.folder"
 """The label with the folder's name below ``.nova-spi/containers``."""
 
@@ -247,7 +249,7 @@ def service_of(found: dict[str, Any]) -> Service:
         kind="service" if kind == "service" else "development" if kind == "development" else "run",
         project=labels.get(PROJECT, ""),
         model=labels.get(MODEL, ""),
-        image=str(config.get("Image") or found.get("Image") or ""),
+        image=labels.get(IMAGE) or str(config.get("Image") or found.get("Image") or ""),
         state=str(state.get("Status") or "").lower(),
         health=_health(state),
         restarts=int(found.get("RestartCount") or 0),

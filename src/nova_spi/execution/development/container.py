@@ -17,7 +17,7 @@ from nova_spi.engines.docker.loading import ensure_loaded
 from nova_spi.engines.docker.owning import User, user_of
 from nova_spi.engines.docker.service_exec import execute
 from nova_spi.engines.docker.service_starting import Port, Staying, project_network, start
-from nova_spi.engines.docker.services import FOLDER, KIND, MODEL, PROJECT, Service, Services, must_run
+from nova_spi.engines.docker.services import FOLDER, IMAGE, KIND, MODEL, PROJECT, Service, Services, must_run
 from nova_spi.engines.port import Gpus, Image, Job, Limits, Mount
 from nova_spi.errors import NovaSpiError, ProjectError
 from nova_spi.execution.development.bases import Base
@@ -228,6 +228,7 @@ class _Making:
                 MODEL: f"{model.name}:{model.version}",
                 KIND: "development",
                 FOLDER: self._name,
+                IMAGE: image.name,
                 **({WITH_JUPYTER: "yes"} if self._jupyter else {}),
                 **labels,
             },
