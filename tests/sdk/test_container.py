@@ -97,10 +97,9 @@ def test_files_secrets_volumes_and_large_files_stand_where_the_manifest_says(som
     for count in (1, 2):
         result = container.run({"note": "note.txt"}, secrets={"TOKEN": "s3cret-t0ken"}).raise_for_error()
         seen = result.outputs["seen"]
-        assert seen == {
-            **{"work": "/app", "here": "/app", "user": 1000, "count": count, "weights": 9_000_000, "home": "/tmp"},
-            **{"token": seen["token"], "root": seen["root"]},
-        }
+        assert (seen["work"], seen["here"], seen["home"]) == ("/app", "/app", "/tmp")
+        assert (seen["user"], seen["count"], seen["weights"]) == (1000, count, 9_000_000)
+        assert seen["token"] == "s3cret-t0ken"
         assert "app" in seen["root"]
     assert [page.read_text() for page in result.outputs["pages"]] == ["A NOTE\n"]
     everything = json.dumps(result.record) + result.log_text()
