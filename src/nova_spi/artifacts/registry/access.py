@@ -160,10 +160,10 @@ class Access:
 
 
 def merged(scopes: Iterable[str]) -> Scopes:
-    """Scopes with each resource once and all its actions: what a registry names and what we want are often the same."""
-    found: dict[str, dict[str, None]] = {}
+    """Scopes with each resource once and all its actions, sorted: a registry may name what we want in another order."""
+    found: dict[str, set[str]] = {}
     for scope in scopes:
         resource, _, actions = scope.rpartition(":")
         if resource:
-            found.setdefault(resource, {}).update(dict.fromkeys(actions.split(",")))
-    return tuple(f"{resource}:{','.join(actions)}" for resource, actions in found.items())
+            found.setdefault(resource, set()).update(actions.split(","))
+    return tuple(f"{resource}:{','.join(sorted(actions))}" for resource, actions in found.items())

@@ -57,8 +57,16 @@ def pause_before(attempt: int, backoff: float, broken: Broken) -> float:
     return min(max(backoff * float(2**attempt), broken.after), LONGEST_WAIT)
 
 
-def retried(host: str, backoff: float, once: Callable[[], Result]) -> Result:
+def retried(
+    host: str, backoff: float, once: Callable[[], Result], *, sleep: Callable[[float], object] = time.sleep
+) -> Result:
     """Does something that may be done twice, until it succeeds or has failed often enough.
+
+    Args:
+        host: The registry, for messages.
+        backoff: Seconds before the second attempt.
+        once: What to do.
+        sleep: Waits that long, or until nobody wants the result any more.
 
     Raises:
         RegistryError: The registry does not answer, or is too busy to.
@@ -69,5 +77,5 @@ def retried(host: str, backoff: float, once: Callable[[], Result]) -> Result:
         except Broken as broken:
             if attempt + 1 == ATTEMPTS:
                 raise RegistryError(f"The registry {host} does not answer.", why=f"{broken}.") from broken
-            time.sleep(pause_before(attempt, backoff, broken))
+            sleep(pause_before(attempt, backoff, broken))
     raise AssertionError("the last attempt raises")

@@ -16,7 +16,7 @@ import httpx
 from nova_spi.artifacts.blobs import Blobs
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.registry.client import Registry, pushing, same
-from nova_spi.artifacts.registry.retrying import ATTEMPTS, Broken, pause_before
+from nova_spi.artifacts.registry.retrying import ATTEMPTS, Broken, Result, pause_before, retried
 from nova_spi.errors import RegistryError, RunCancelled
 
 if TYPE_CHECKING:
@@ -104,18 +104,24 @@ class Upload:
             raise RunCancelled("The push was cancelled.")
         try:
             if again:
-                self._ask_how_far()
+                self._patiently(self._ask_how_far)
                 self._moved(self._there)
             if self._place is None:
-                scopes = pushing(self._repository)
-                if trust and self._registry.has_blob(self._repository, self._descriptor, scopes):
+                if trust and self._patiently(self._is_there):
                     return None
-                if self._begin(source if trust else ""):
+                if self._patiently(lambda: self._begin(source if trust else "")):
                     return None
             self._deliver()
         except Broken as broken:
             return broken
         return None
+
+    def _patiently(self, once: Callable[[], Result]) -> Result:
+        """A small request, tried again by itself where the registry is busy."""
+        return retried(self._registry.host, self._registry.backoff_seconds, once, sleep=self._stop.wait)
+
+    def _is_there(self) -> bool:
+        return self._registry.has_blob(self._repository, self._descriptor, pushing(self._repository))
 
     def _begin(self, source: str) -> bool:
         """Begins an upload; true where the registry took the blob from another repository instead."""
@@ -187,7 +193,7 @@ class Upload:
             self._place = None
             if response.status_code == httpx.codes.CREATED:
                 return
-        if not self._registry.has_blob(self._repository, self._descriptor, scopes):
+        if not self._patiently(self._is_there):
             raise Broken(f"{self._registry.host} answered {response.status_code} and does not have the blob")
 
     def _accept(self, response: httpx.Response) -> None:
@@ -195,6 +201,7 @@ class Upload:
         if response.status_code in DONE:
             return
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._place = self._place if self._there else None
             raise Broken(f"{self._registry.host} has another part of the blob than we thought")
         error = self._transport.refused(
             response, f"{self._registry.host}/{self._repository} does not take the layer {self._descriptor.digest}"
@@ -206,14 +213,16 @@ class Upload:
 
     def _ask_how_far(self) -> None:
         """What of a broken upload the registry has kept; a new one begins where it does not say."""
-        place, self._place, self._there = self._place, None, 0
+        place = self._place
         if place is None:
+            self._there = 0
             return
         with self._transport.send("GET", place, scopes=pushing(self._repository)) as response:
             kept = kept_bytes(response.headers.get("range", ""))
+            goes_on = response.status_code in (200, 202, 204) and 0 < kept <= self._descriptor.size
+            self._place = self._transport.located(response, place) if goes_on else None
             # 0-0 is what most registries say of an upload without a byte, and of one with a single byte.
-            if response.status_code in (200, 202, 204) and 1 < kept <= self._descriptor.size:
-                self._place, self._there = self._transport.located(response, place), kept
+            self._there = kept if goes_on and kept > 1 else 0
 
     def _pieces(self, stream: BinaryIO, begins: int, end: int) -> Iterator[bytes]:
         """The bytes of one request; the blob's last piece comes only where its digest is right."""
