@@ -17,7 +17,7 @@ def protection(limits: Limits, level: Level, network: str) -> tuple[Protection, 
     """The rows of the level ``process``, with those that the level or a control group makes stronger in their place."""
     stronger: dict[str, Protection] = {}
     if level != "process":
-        rows = _sandbox(limits, network) if level == "sandbox" else _landlock(network)
+        rows = _sandbox(limits, network) if level == "sandbox" else _landlock(limits, network)
         stronger = {row.what: row for row in rows}
     for row in of_groups(limits, level):
         before = f"{_IN_SANDBOX}; " if level == "sandbox" and row.what == "pids" else ""
@@ -39,6 +39,7 @@ def _sandbox(limits: Limits, network: str) -> list[Protection]:
         Protection("network", "none", own, True) if network == "none" else Protection("network", "", shared, False),
         Protection("files", "the run's folders, its inputs and its environment", f"{by}{_and_landlock()}", True),
         Protection("time", f"{limits.timeout_seconds:g} seconds", ends, True),
+        Protection("log", f"{limits.log_bytes} bytes", "reader", True),
         Protection("processes", "its own", "pid namespace", True),
         Protection("kernel", "", "seccomp; no capabilities, no-new-privileges", True),
     ]
@@ -49,18 +50,22 @@ def _and_landlock() -> str:
     return f"; landlock {found}" if found > 1 else ""
 
 
-def _landlock(network: str) -> list[Protection]:
+def _landlock(limits: Limits, network: str) -> list[Protection]:
     found = landlock.version()
     files = f"landlock {found}; files in /dev/shm can be opened by name, and names, sizes, "
     files += "modes, times and extended attributes of your other files are within reach, their contents are not"
     shared = f"nothing; {network} is asked for, and at this level that is the machine's whole network, loopback too"
     silent = "seccomp: no sockets"
     signals = f"landlock {found}: no signals to others, and /proc is closed; seccomp: nor their limits and priorities"
+    ends = "deadline: SIGTERM, then SIGKILL of every descendant"
     if found < _SIGNALS_SINCE:
         signals = f"landlock {found}: /proc is closed; signals to your other processes are not hindered"
+        ends += "; one that first kills its supervisor may stay, and one that stops nova-spi itself stops the clock"
     return [
         Protection("network", "none", silent, True) if network == "none" else Protection("network", "", shared, False),
         Protection("files", "the run's folders, its inputs and its environment", files, False),
+        Protection("time", f"{limits.timeout_seconds:g} seconds", ends, found >= _SIGNALS_SINCE),
+        Protection("log", f"{limits.log_bytes} bytes", "reader", True),
         Protection("processes", "its own", signals, found >= _SIGNALS_SINCE),
         Protection("kernel", "", "seccomp; no capabilities, no-new-privileges", True),
     ]
