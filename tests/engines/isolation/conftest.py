@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # what images are made of, and run by
+
+from image_range import Base, ImageRange
+
 import nova_spi
 
 USER = 65534
@@ -191,3 +195,38 @@ def field(request) -> Iterator[Range]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def base_image() -> Iterator[Base]:
+    """A small image with this machine's Python, and more of its kind."""
+    if sys.platform != "linux":
+        pytest.skip("images are of Linux")
+    made = Base()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session", params=["root", "user"])
+def image_ranges(request, base_image) -> Iterator[ImageRange]:
+    """One cache for each user, so that the image is unpacked once."""
+    who = request.param
+    if who == "root" and os.geteuid() != 0:
+        pytest.skip("not root")
+    if reason := missing(who, "sandbox"):
+        pytest.skip(reason)
+    owner = USER if who == "user" and os.geteuid() == 0 else os.geteuid()
+    made = ImageRange(who, owner, lambda words, given: as_user(who, [python_of(who), *words], given), base_image.image)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def images(image_ranges) -> ImageRange:
+    """An `ImageRange` with empty folders."""
+    image_ranges.fresh()
+    return image_ranges
