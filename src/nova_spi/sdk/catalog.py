@@ -19,7 +19,7 @@ from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
-from nova_spi.errors import ArtifactInvalid, NovaSpiError, UsageError
+from nova_spi.errors import ArtifactInvalid, NovaSpiError, RegistryError, UsageError
 from nova_spi.images.catalog import CatalogMetadata, read_catalog
 from nova_spi.images.catalog_files import Fetch, ImageFiles
 from nova_spi.images.inspecting import ImageFacts, image_facts
@@ -174,7 +174,17 @@ def _remote(
         ) from error
     registry = held.enter_context(Registry.of(reference))
     progress.stage("pull", str(reference))
-    manifest = choose_manifest(registry, reference, platform)
+    try:
+        manifest = choose_manifest(registry, reference, platform)
+    except RegistryError as error:
+        if reference.host in ref:
+            raise
+        raise RegistryError(
+            f"There is no image {ref[:200]!r} on this machine, and none at {reference}.",
+            why=f"{error.message} {error.why}".rstrip(),
+            mend="Name a path, a name or digest of the local store, or HOST/REPOSITORY:TAG.",
+            code=error.error_code,
+        ) from error
     if manifest.config.size > MAX_CONFIG_BYTES:
         raise ArtifactInvalid(f"The config of {reference} is larger than {MAX_CONFIG_BYTES} bytes.")
     kept = _kept_layers(settings)
