@@ -28,12 +28,14 @@ def sweep(folder: Path, short: Path) -> None:
     """
     if not _OURS.fullmatch(str(short)):
         raise ValueError(f"{short} was not made for a daemon")
-    _end(processes(folder, short))
+    running = processes(folder, short)
+    groups = [*cgroups(short), *_podmans_cgroups(running)]
+    _end(running)
     for place in mounts(folder, short):
         subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
     for name in bridges(folder):
         subprocess.run(["ip", "link", "delete", name], capture_output=True, check=False)
-    for group in cgroups(short):
+    for group in groups:
         with suppress(OSError):
             group.rmdir()
     for note in short.glob("c/io.containerd.runtime.v2.task/*/*/address"):  # containerd keeps these elsewhere
@@ -91,16 +93,30 @@ def cgroups(short: Path) -> list[Path]:
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 
+def _podmans_cgroups(pids: list[int]) -> list[Path]:
+    """The cgroups of containers of Podman's, which has one place for those of all its services."""
+    found = set[Path]()
+    for pid in pids:
+        with suppress(OSError):
+            for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+                _, names, place = line.split(":", 2)
+                kind = names.removeprefix("name=") or "unified"
+                roots = (Path(f"/sys/fs/cgroup/{kind}{place}"), Path(f"/sys/fs/cgroup{place}"))
+                found.update(root for root in roots if root.name.startswith("libpod-") and root.is_dir())
+    return sorted(found, key=lambda path: len(path.parts), reverse=True)
+
+
 def _end(pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     until = time.monotonic() + _GONE_SECONDS
-    while any(_runs(pid) for pid in pids) and time.monotonic() < until:
+    while any(runs(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.01)
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended; who inherits one that has may be slow to hear of it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:

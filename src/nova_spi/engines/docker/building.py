@@ -35,6 +35,7 @@ SILENCE_SECONDS = 1800.0
 LAST_LINES = 20
 MAX_LINE = 500
 _STEP = re.compile(r"step ([0-9]{1,4})/([0-9]{1,4}) ?: (.*)", re.IGNORECASE | re.DOTALL)
+_OWN = re.compile(r" ?-+> |Removing intermediate container ")  # the engine's own words, not a step's
 _COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -203,7 +204,7 @@ class _Build:
             self._lines.clear()
             self._progress.stage("build", f"{step[1]}/{step[2]} {self._step}")
         elif said.strip():
-            self._lines.extend(line[:MAX_LINE] for line in said.splitlines() if line.strip())
+            self._lines.extend(line[:MAX_LINE] for line in said.splitlines() if line.strip() and not _OWN.match(line))
             self._progress.log(said.encode())
 
     def _failed(self, reason: str) -> BuildFailed:

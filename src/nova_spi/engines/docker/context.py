@@ -31,10 +31,24 @@ def write_context(target: IO[bytes], text: str, root: Path | None) -> None:
         _add(tar, NAME, len(data), 0o644, io.BytesIO(data))
         if root is None:
             return
-        rules = _rules(root)
+        rules, folders = _rules(root), set[str]()
         for file in project_files(root):
-            if file.relative not in (NAME, IGNORE_FILE) and not _excluded(rules, tuple(file.relative.split("/"))):
-                _add_file(tar, file)
+            parts = tuple(file.relative.split("/"))
+            if file.relative in (NAME, IGNORE_FILE) or _excluded(rules, parts):
+                continue
+            _add_folders(tar, parts[:-1], folders)
+            _add_file(tar, file)
+
+
+def _add_folders(tar: tarfile.TarFile, parts: tuple[str, ...], known: set[str]) -> None:
+    """Folders are members of their own: else they get the time of now, and Podman's cache never knows them again."""
+    for count in range(1, len(parts) + 1):
+        name = "/".join(parts[:count])
+        if name not in known:
+            known.add(name)
+            member = tarfile.TarInfo(name)
+            member.type, member.mode, member.mtime = tarfile.DIRTYPE, 0o755, 0
+            tar.addfile(member)
 
 
 def _add_file(tar: tarfile.TarFile, file: ProjectFile) -> None:

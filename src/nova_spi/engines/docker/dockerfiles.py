@@ -23,7 +23,7 @@ _TEXT = """\
 FROM {base}
 
 # Only root may install. The model does not run as root: its image names another user above this base.
-USER root
+USER 0
 
 # One step, so that no layer keeps the lists of packages, which are soon out of date. Nothing asks questions, and what
 # is only recommended stays away.

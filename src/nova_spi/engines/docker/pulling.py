@@ -15,6 +15,7 @@ SILENCE_SECONDS = 300.0
 """An engine that says nothing for so long while it pulls hangs, or its registry does."""
 
 MAX_LAYERS = 10_000
+_DENIED = ("unauthorized", "authentication required", "no basic auth credentials", "access denied", "denied:")
 
 
 def pull(connection: Connection, reference: Reference, progress: Progress) -> str:
@@ -83,7 +84,7 @@ def _refused(connection: Connection, reference: Reference, reason: str) -> Regis
             code="engine.disk_full",
         )
     # Docker's own registry says "denied" of what is not there, too: it does not tell strangers which.
-    if any(word in lower for word in ("unauthorized", "authentication required", "access denied", "denied:")):
+    if any(word in lower for word in _DENIED):
         return RegistryError(
             f"The registry {reference.host} does not let the container engine pull {reference}.",
             why=said,
