@@ -103,7 +103,7 @@ for call in (lambda: os.chmod('/etc/passwd', 0o777), lambda: os.unlink('/etc/pas
 print(sorted(written))
 """
     _, said = images.python(
-        program, mounts=[(images.folder / "work", "/app", True), (images.folder / "more", "/opt", False)]
+        program, mounts=[(images.folder / "work", "/app", True), (images.folder / "more", "/data", False)]
     )
     assert said == "['/app', '/dev/shm', '/tmp']\n"
 
@@ -301,9 +301,8 @@ def test_no_descriptor_is_inherited_but_the_three(images):
 
 
 def test_nothing_of_a_run_stays_on_the_machine(images):
-    before = len(Path("/proc/self/mountinfo").read_text().splitlines())
     images.python("pass")
-    assert len(Path("/proc/self/mountinfo").read_text().splitlines()) == before
+    assert str(images.place) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_an_image_that_says_root_runs_as_the_usual_user(images, base_image):
