@@ -24,6 +24,7 @@ LIBPOD = "/v4.0.0/libpod"
 
 _NO_INIT = re.compile(r"container-init binary not found|docker-init|catatonit")
 _NO_PROGRAM = re.compile(r"executable file not found|command that was not found|no such file or directory")
+_NO_IMAGE = re.compile(r"(?i)no such image|image not known")
 _NOT_ALLOWED = re.compile(r'exec: ".*permission denied')
 _NO_GPU = re.compile(r"could not select device driver|unresolvable CDI devices|CDI device injection|nvidia-container")
 
@@ -218,7 +219,7 @@ class Container:
         if job.gpus is not None and _NO_GPU.search(said):
             why = "The engine has no runtime for it (nvidia-container-toolkit), and no CDI spec names such a device."
             raise missing(self._connection, job.gpus, why) from error
-        if error.status_code == 404 and "image" in said.lower():
+        if _NO_IMAGE.search(said):
             raise ImageGone from error
         if _NOT_ALLOWED.search(said) or (_NO_PROGRAM.search(said) and job.argv[0] in said):
             raise no_program(job.argv[0], said) from error

@@ -22,8 +22,12 @@ LEAST_QUOTA = 1000
 OOM_SCORE = 500
 """Where the machine itself runs out of memory, a model goes before the machine's own programs."""
 PROCESSES_OF_USER = 32_768
-"""Podman's own choice for RLIMIT_NPROC is more than some machines allow. It counts the user's processes everywhere; what
-limits a container is its control group."""
+"""Podman's own choice for RLIMIT_NPROC is more than some machines allow. It counts all processes of the user;
+what limits a container is its control group."""
+_INITS = (
+    *("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit", "/usr/bin/catatonit"),
+    *("/usr/bin/docker-init", "/usr/libexec/docker/docker-init"),
+)
 _TMP = ("rw", "exec", "nosuid", "nodev", "mode=1777")
 
 
@@ -86,7 +90,7 @@ def docker_body(flags: Flags) -> dict[str, Any]:
             "IpcMode": "private",
             "OomScoreAdj": OOM_SCORE,
             "Ulimits": [{"Name": n, "Soft": v, "Hard": v} for n, v in ulimits(limits).items()],
-            "Tmpfs": {"/tmp": ",".join((*_TMP, f"size={files_in_memory(limits)}"))},  # noqa: S108  # the container's
+            "Tmpfs": {"/tmp": ",".join((*_TMP, *_owned(flags.user), _size(flags)))},  # noqa: S108  # the container's
             "ShmSize": files_in_memory(limits),
             "LogConfig": {"Type": "none", "Config": {}},
             "Mounts": [_docker_mount(mount) for mount in flags.mounts],
@@ -122,6 +126,7 @@ def podman_body(flags: Flags) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "no_new_privileges": True,
         "init": flags.init,
+        "init_path": _init_path() if flags.init else "",
         "oom_score_adj": OOM_SCORE,
         "r_limits": [
             {"type": name, "soft": value, "hard": value}
@@ -131,7 +136,7 @@ def podman_body(flags: Flags) -> dict[str, Any]:
         "shm_size": files_in_memory(limits),
         "log_configuration": {"driver": "none"},
         "image_volume_mode": "ignore",
-        "mounts": [_podman_tmp(limits), *(_podman_mount(mount) for mount in flags.mounts)],
+        "mounts": [_podman_tmp(flags), *(_podman_mount(mount) for mount in flags.mounts)],
         "devices": [{"path": path} for path in (*flags.devices.cdi, *flags.devices.files)],
         "groups": list(flags.devices.groups),
     }
@@ -177,9 +182,23 @@ def _podman_mount(mount: Mount) -> dict[str, Any]:
     return {"type": "bind", "source": os.fspath(mount.source), "destination": str(mount.target), "options": options}
 
 
-def _podman_tmp(limits: Limits) -> dict[str, Any]:
-    options = [*_TMP, f"size={files_in_memory(limits)}"]
-    return {"type": "tmpfs", "source": "tmpfs", "destination": "/tmp", "options": options}  # noqa: S108  # as above
+def _owned(user: User) -> list[str]:
+    """Makes ``/tmp`` the user's own: runc gives it the mode of the image's, which may be nobody else's to write to."""
+    uid, _, gid = user.words.partition(":")
+    return [f"uid={uid}", f"gid={gid}"]
+
+
+def _podman_tmp(flags: Flags) -> dict[str, Any]:
+    return {"type": "tmpfs", "source": "tmpfs", "destination": "/tmp", "options": [*_TMP, _size(flags)]}  # noqa: S108  # as above
+
+
+def _size(flags: Flags) -> str:
+    return f"size={files_in_memory(flags.job.limits)}"
+
+
+def _init_path() -> str:
+    """The init that Podman puts into a container; its service does not read its own configuration for that."""
+    return next((path for path in _INITS if os.access(path, os.X_OK)), "")
 
 
 def _device_requests(devices: Devices) -> list[dict[str, Any]]:

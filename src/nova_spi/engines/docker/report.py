@@ -80,4 +80,6 @@ def _kernel(connection: "Connection") -> Protection:
     user = user_of(connection, image_user=1000).words
     who = "your own user" if connection.rootless or user != "1000:1000" else "a user that is not root"
     by = f"{engine}; {who}, no capabilities, no-new-privileges, the engine's own seccomp profile"
+    if connection.engine == "podman":
+        by += ", which lets a program make user namespaces of its own"
     return Protection("kernel", "", by, True)

@@ -240,8 +240,9 @@ class Running:
     def _outcome(self, seconds: float) -> Outcome:
         state = {} if self._hung else self._state
         failed = state.get("ExitCode") != 0
-        if state.get("ExitCode") == 127 and self._attached is not None and self._attached.head.startswith(_NO_PROGRAM):
-            raise no_program(self._job.argv[0], self._attached.head.decode("utf-8", "replace").strip())
+        head = self._attached.head if self._attached is not None else b""
+        if state.get("ExitCode") in (126, 127) and head.startswith(_NO_PROGRAM):
+            raise no_program(self._job.argv[0], head.decode("utf-8", "replace").strip())
         full = self.reason is None and self._disk is not None and self._disk.final(failed=failed)
         end = End(state, self.reason, seconds, full, self._log.truncated)
         return outcome_of(end, self._meter, self._job.limits)
