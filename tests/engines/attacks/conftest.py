@@ -1,6 +1,8 @@
 """Real attacks at every place that this machine has; where nothing is protected they do no harm."""
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,21 +10,43 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the hostile programs, which the runs get as they are
 
-from grounds import GROUNDS, Control, ProcessGround, Unavailable
+from grounds import GROUNDS, ContainerGround, Control, ImageGround, Place, ProcessGround, Unavailable
+
+from bench.small_image import python_image
+from nova_spi.artifacts.layout import Layout
+from nova_spi.engines.port import Image
+
+
+@pytest.fixture(scope="session")
+def small_image() -> Iterator[Image]:
+    """An image with this machine's Python, where everybody may read it."""
+    if shutil.which("ldd") is None:
+        pytest.skip("the small image is made of a Linux machine's own Python")
+    with tempfile.TemporaryDirectory(prefix="layout-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield python_image(Layout.create(Path(folder, "layout")))
 
 
 @pytest.fixture(scope="module", params=GROUNDS)
-def ground(request) -> Iterator[ProcessGround]:
+def ground(request) -> Iterator[Place]:
     """A place of attacks; skips where there is none such. Each module makes its own: victims are our children."""
-    kind, *words = GROUNDS[request.param]
     try:
-        made = kind(*words)
+        made = _place(request, *GROUNDS[request.param])
     except Unavailable as reason:
         pytest.skip(str(reason))
     try:
         yield made
     finally:
         made.close()
+
+
+def _place(request, who: str, what: str) -> Place:
+    if what in ("docker", "podman"):
+        pytest.importorskip("docker", reason="the extra 'docker' is not installed")
+        return ContainerGround(what, request.getfixturevalue(f"{what}_host"), request.getfixturevalue("small_image"))
+    if what == "image":
+        return ImageGround(who, request.getfixturevalue("small_image"))
+    return ProcessGround(who, what)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from hostile import attempt
 from victim import Victim
 
 import nova_spi
+from nova_spi.engines.docker.engine import DockerEngine
+from nova_spi.engines.port import Image, Job, Limits, Mount, Recipe
+from nova_spi.progress import Silent
 
 USER = 65534
 MODULES = ("files", "network", "processes", "kernel")
@@ -25,7 +29,7 @@ DRIVER = """
 import json, os, sys
 from dataclasses import asdict
 from pathlib import Path
-from nova_spi.engines.port import Job, Limits
+from nova_spi.engines.port import Image, Job, Limits, Mount, Recipe
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.progress import Silent
 
@@ -34,12 +38,20 @@ folder, limits = Path(asked["folder"]), Limits(**asked["limits"])
 left_open = os.open(asked["left_open"], os.O_RDONLY)
 os.set_inheritable(left_open, True)
 engine = ProcessEngine(Path(asked["cache"]), asked["level"], folder.parent)
-job = Job(
-    tuple(asked["argv"]), folder, folder, asked["variables"], Path(asked["log"]), limits,
-    network=asked["network"], base_work_dir=Path("/app"), readable=tuple(map(Path, asked["readable"])),
-)
-outcome = engine.run(job, Silent()) if asked["argv"] else None
-rows = engine.protection(limits, asked["network"])
+if asked["image"]:
+    name, layout, *digests = asked["image"]
+    image = Image(name, Path(layout), *digests)
+    environment = engine.provide(Recipe(Path("/"), image=image), Silent())
+    rows = engine.protection(limits, asked["network"], image=image)
+    where = {"work_dir": Path("/app"), "environment": environment, "mounts": (Mount(folder, Path("/app"), True),)}
+    variables = dict(environment.variables) | asked["variables"]
+else:
+    rows = engine.protection(limits, asked["network"])
+    where = {"work_dir": folder, "base_work_dir": Path("/app"), "readable": tuple(map(Path, asked["readable"]))}
+    variables = {"PATH": "/usr/bin:/bin"} | asked["variables"]
+log, argv = Path(asked["log"]), tuple(asked["argv"])
+job = Job(argv, folder, variables=variables, log=log, limits=limits, network=asked["network"], **where)
+outcome = engine.run(job, Silent()) if argv else None
 print(json.dumps({"outcome": outcome and asdict(outcome), "rows": {row.what: asdict(row) for row in rows}}))
 """
 REASON = """
@@ -140,61 +152,8 @@ class Control:
         shutil.rmtree(self.folder)
 
 
-class ProcessGround(Control):
-    """The process engine at one level, driven by a process of the user that runs nova-spi.
-
-    Attributes:
-        own: The folders that a run may write, where it sees nothing else.
-    """
-
-    def __init__(self, who: str, level: str) -> None:
-        python = python_of(who)
-        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-            Path(folder).chmod(0o777)
-            found = as_user(who, [python, "-B", "-c", REASON, level, folder])
-        if reason := found.stdout.strip() or found.stderr.strip():
-            raise Unavailable(reason)
-        super().__init__(who)
-        self.level, self.name = level, f"{who}-{level}"
-        self.own = (str(self.work), "/app", "/tmp", "/dev/shm")
-
-    @contextlib.contextmanager
-    def use(self, python: str) -> Iterator[None]:
-        """Another Python for a while."""
-        before, self.python = self.python, python
-        try:
-            yield
-        finally:
-            self.python = before
-
-    def living(self, word: str) -> list[int]:
-        """Processes of the machine with this word among their arguments."""
-        found = []
-        for place in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                if word.encode() in place.read_bytes().split(b"\0"):
-                    found.append(int(place.parent.name))
-        return found
-
-    def run(self, *argv: str, network: str = "none", variables=None, readable=(), **limits: float) -> Ended:
-        """Runs the engine's Python with these arguments; none asks for the report alone."""
-        self.log.unlink(missing_ok=True)
-        asked = {
-            "folder": str(self.work),
-            "cache": str(self.folder / "cache"),
-            "log": str(self.log),
-            "argv": [self.python, "-B", *argv] if argv else [],
-            "level": self.level,
-            "network": network,
-            "variables": {"PATH": "/usr/bin:/bin", "FACTS": self.facts()} | (variables or {}),
-            "limits": {"timeout_seconds": 60.0} | limits,
-            "readable": [str(path) for path in readable],
-            "left_open": str(self.victim.folder / "secret.txt"),
-        }
-        done = as_user(self.who, [self.python, "-B", "-c", DRIVER], json.dumps(asked))
-        assert done.returncode == 0, done.stderr
-        said = json.loads(done.stdout)
-        return Ended(said["outcome"], self.log.read_text(errors="replace") if argv else "", said["rows"])
+class Place(Control):
+    """Where an engine runs programs."""
 
     def attack(self) -> str:
         return self.run("-m", "hostile", *MODULES).log
@@ -214,9 +173,121 @@ class ProcessGround(Control):
         """The report without a network and without limits."""
         return self.run().rows
 
+    def living(self, word: str) -> list[int]:
+        """Processes of the machine with this word among their arguments."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if word.encode() in place.read_bytes().split(b"\0"):
+                    found.append(int(place.parent.name))
+        return found
 
+
+class ProcessGround(Place):
+    """The process engine at one level, driven by a process of the user that runs nova-spi.
+
+    Attributes:
+        own: The folders that a run may write, where it sees nothing else.
+    """
+
+    def __init__(self, who: str, level: str) -> None:
+        python = python_of(who)
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            Path(folder).chmod(0o777)
+            found = as_user(who, [python, "-B", "-c", REASON, level, folder])
+        if reason := found.stdout.strip() or found.stderr.strip():
+            raise Unavailable(reason)
+        super().__init__(who)
+        self.level, self.name = level, f"{who}-{level}"
+        self.program, self.image = self.python, []
+        self.own = (str(self.work), "/app", "/tmp", "/dev/shm")
+
+    @contextlib.contextmanager
+    def use(self, python: str) -> Iterator[None]:
+        """Another Python for a while."""
+        before, self.program = self.program, python
+        try:
+            yield
+        finally:
+            self.program = before
+
+    def run(self, *argv: str, network: str = "none", variables=None, readable=(), **limits: float) -> Ended:
+        """Runs the engine's Python with these arguments; none asks for the report alone."""
+        self.log.unlink(missing_ok=True)
+        asked = {
+            "folder": str(self.work),
+            "cache": str(self.folder / "cache"),
+            "log": str(self.log),
+            "argv": [self.program, "-B", *argv] if argv else [],
+            "image": self.image,
+            "level": self.level,
+            "network": network,
+            "variables": {"FACTS": self.facts()} | (variables or {}),
+            "limits": {"timeout_seconds": 60.0} | limits,
+            "readable": [str(path) for path in readable],
+            "left_open": str(self.victim.folder / "secret.txt"),
+        }
+        done = as_user(self.who, [self.python, "-B", "-c", DRIVER], json.dumps(asked))
+        assert done.returncode == 0, done.stderr
+        said = json.loads(done.stdout)
+        return Ended(said["outcome"], self.log.read_text(errors="replace") if argv else "", said["rows"])
+
+
+class ImageGround(ProcessGround):
+    """An image in the sandbox of the process engine."""
+
+    def __init__(self, who: str, image: Image) -> None:
+        super().__init__(who, "sandbox")
+        self.name = f"{who}-image"
+        self.own = ("/app", "/tmp", "/dev/shm", "/run")
+        self.program = "/opt/model/bin/python"
+        self.image = [image.name, str(image.layout), image.manifest, image.config]
+
+
+class ContainerGround(Place):
+    """The docker engine, on Docker's socket or on Podman's."""
+
+    level = "container"
+    own = ("/app", "/tmp", "/dev/shm", "/run", "/var/tmp")
+
+    def __init__(self, kind: str, address: str, image: Image) -> None:
+        super().__init__("root" if os.geteuid() == 0 else "user")
+        self.name = kind
+        self.engine = DockerEngine(address)
+        self.environment = self.engine.provide(Recipe(Path("/"), image=image), Silent())
+
+    def run(self, *argv: str, network: str = "none", variables=None, readable=(), **limits: float) -> Ended:
+        """Runs the image's Python with these arguments; none asks for the report alone."""
+        assert not readable
+        given = Limits(**({"timeout_seconds": 60.0} | limits))
+        rows = {row.what: asdict(row) for row in self.engine.protection(given, network)}
+        if not argv:
+            return Ended({}, "", rows)
+        self.log.unlink(missing_ok=True)
+        job = Job(
+            (str(self.environment.python), "-B", *argv),
+            self.work,
+            Path("/app"),
+            dict(self.environment.variables) | {"FACTS": self.facts()} | (variables or {}),
+            self.log,
+            given,
+            network=network,
+            environment=self.environment,
+            mounts=(Mount(self.work, Path("/app"), writable=True),),
+        )
+        outcome = asdict(self.engine.run(job, Silent()))
+        return Ended(outcome, self.log.read_text(errors="replace"), rows)
+
+    def close(self) -> None:
+        """Takes everything away."""
+        self.engine.close()
+        super().close()
+
+
+WHO = ("root", "user")
 GROUNDS = {
-    f"{who}-{level}": (ProcessGround, who, level)
-    for who in ("root", "user")
-    for level in ("sandbox", "landlock", "process")
+    **{f"{who}-{level}": (who, level) for who in WHO for level in ("sandbox", "landlock", "process")},
+    **{f"{who}-image": (who, "image") for who in WHO},
+    **{kind: ("any", kind) for kind in ("docker", "podman")},
 }
+"""Name -> who runs nova-spi, and a level, ``image`` or a container engine."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hostile.attempt import attack, call
 
-ENOENT, EFAULT, EINVAL, ENOTTY, ENOEXEC, E2BIG = 2, 14, 22, 25, 8, 7
+ENOENT, EFAULT, EINVAL, ENOTTY, ENOEXEC, E2BIG, EBUSY = 2, 14, 22, 25, 8, 7, 16
 NEW_USER, NEW_MOUNTS = 0x10000000, 0x20000
 AF_TIPC, AF_ALG = 30, 38
 
@@ -101,7 +101,8 @@ def mount():
 
 @attack("kernel")
 def unmount():
-    call("umount2", b"nothing-there", 0, reached=(ENOENT,))
+    os.mkdir("no-mount")
+    call("umount2", b"no-mount", 0, reached=(EINVAL,))
 
 
 @attack("kernel")
@@ -121,7 +122,7 @@ def change_the_root():
 
 @attack("kernel")
 def exchange_the_root():
-    call("pivot_root", b"nothing-there", b"nothing-there", reached=(ENOENT,))
+    call("pivot_root", b".", b".", reached=(EINVAL, EBUSY))
 
 
 @attack("kernel")

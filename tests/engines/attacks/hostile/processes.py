@@ -12,6 +12,7 @@ from hostile.attempt import FACTS, SUPERVISOR, attack, call
 
 VICTIM = FACTS.get("victim", 0)
 PTRACE_SEIZE = 0x4206
+EFAULT = 14
 
 
 def _secret_in(path):
@@ -68,8 +69,9 @@ def trace_a_process():
 
 @attack("processes")
 def read_the_memory_of_a_process():
-    vector = (ctypes.c_ulong * 2)(0, 0)
-    call("process_vm_readv", VICTIM, ctypes.addressof(vector), 1, ctypes.addressof(vector), 1, 0)
+    place = ctypes.create_string_buffer(8)
+    ours, its = (ctypes.c_ulong * 2)(ctypes.addressof(place), 8), (ctypes.c_ulong * 2)(8, 8)
+    call("process_vm_readv", VICTIM, ctypes.addressof(ours), 1, ctypes.addressof(its), 1, 0, reached=(EFAULT,))
 
 
 @attack("processes")

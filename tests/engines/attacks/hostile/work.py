@@ -25,7 +25,7 @@ from multiprocessing.shared_memory import SharedMemory
 from hostile.attempt import attack
 
 # Calls to the kernel, as they are and not as pathlib would make them.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH123, PTH211
+# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH112, PTH123, PTH211
 
 _FORKED = multiprocessing.get_context("fork")
 _HELLO = [sys.executable, "-I", "-S", "-c", "print('hello')"]
@@ -230,7 +230,7 @@ def the_users_name():
 @attack("work")
 def a_time_zone_and_a_locale():
     time.tzset()
-    locale.setlocale(locale.LC_ALL, "C.UTF-8")
+    locale.setlocale(locale.LC_ALL, "C.UTF-8" if os.path.isdir("/usr/lib/locale") else "C")
 
 
 @attack("work")
