@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     sys.stdout.write(f"{trouble}\n")
     if said.end and count >= said.retries:
-        _say(f"spi: The health check failed {count} times in a row; the program is ended. {trouble.splitlines()[0]}")
+        words = " ".join(trouble.split())[:LONGEST]
+        _say(f"spi: The health check failed {count} times in a row; the program is ended. {words}")
         _count(said.count_file, False)
         end()
     return 1

@@ -21,6 +21,7 @@ COMMANDS: dict[str, Entry] = {
         ("test", "Run the manifest's test cases, or one run with inputs of your own."),
         ("build", "Build an image of a model, without a daemon."),
         ("inspect-image", "Show an image's model as a catalog does, and take its pictures out."),
+        ("container", "Show, start and end the containers of this project."),
         ("doctor", "Say what works on this machine, and how to mend the rest."),
         ("help", "Show help for a command; --verbose adds examples."),
     )

@@ -47,7 +47,7 @@ def make_job(
     )
     base = request.execution.base_work_dir
     own = {name: _moved(value, base, run.work) for name, value in (request.execution.environment or {}).items()}
-    gpus = _gpus(request)
+    gpus = gpus_of(request)
     return Job(
         program(request, run.work),
         run.root,
@@ -73,7 +73,7 @@ def _job_in_image(
     ours = input_variables(request.command.inputs, bound.values) | _spi_variables(
         request, run, _Seen(base, SECRETS), limits
     )
-    gpus = _gpus(request)
+    gpus = gpus_of(request)
     return Job(
         program(request, base),
         run.root,
@@ -98,7 +98,7 @@ def _job_in_image(
     )
 
 
-def _gpus(request: Request) -> Gpus | None:
+def gpus_of(request: Request) -> Gpus | None:
     """What the command, or the manifest, asks for."""
     for resources in (request.command.resources, request.execution.resources):
         if resources is not None and resources.gpu is not None:

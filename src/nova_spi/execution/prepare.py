@@ -192,13 +192,19 @@ def _stage_volumes(request: Request, stage: Stage, warn: Warn) -> None:
                 f"{request.execution.base_work_dir}, and without a container nothing can stand there."
             )
             continue
-        storage = request.settings.data_dir / "volumes" / request.manifest.model.name / _one_segment(volume.name)
-        storage.mkdir(parents=True, exist_ok=True)
+        storage = volume_folder(request, volume.name)
         stage.volume(storage, relative, writable=not volume.read_only)
         if volume.size:
             warn(f"The volume {volume.name!r}: size is not enforced.")
         if volume.read_only and not stage.mounted:
             warn(f"The volume {volume.name!r}: read_only is not enforced without a container.")
+
+
+def volume_folder(request: Request, name: str) -> Path:
+    """Where a volume of a model stands on this machine, below the user's data; made where it is not there."""
+    storage = request.settings.data_dir / "volumes" / request.manifest.model.name / _one_segment(name)
+    storage.mkdir(parents=True, exist_ok=True)
+    return storage
 
 
 def _one_segment(name: str) -> str:

@@ -102,10 +102,13 @@ class Services:
     Args:
         connection: The engine.
         project: The mark of the project whose containers they are; None is every project.
+
+    Attributes:
+        connection: The engine.
     """
 
     def __init__(self, connection: "Connection", project: str | None = None) -> None:
-        self._connection = connection
+        self.connection = connection
         self._api = connection.client.api
         self._project = project
 
@@ -116,7 +119,7 @@ class Services:
             EngineUnavailable: The engine does not answer.
         """
         label = PROJECT if self._project is None else f"{PROJECT}={self._project}"
-        with self._connection.speaking("listing containers"):
+        with self.connection.speaking("listing containers"):
             found = self._api.containers(all=True, filters={"label": label})
         services = [service for each in found if (service := self._inspected(str(each["Id"]))) is not None]
         return sorted(services, key=lambda service: (service.created, service.name), reverse=True)
@@ -180,7 +183,7 @@ class Services:
             service: Which.
             seconds: Between the two signals.
         """
-        with self._connection.speaking("stopping a container"):
+        with self.connection.speaking("stopping a container"):
             self._api.stop(service.id, timeout=seconds)
         return self.again(service)
 
@@ -188,7 +191,7 @@ class Services:
         """Ends it where it runs, and removes it; one that is gone is no error."""
         from docker.errors import NotFound
 
-        with self._connection.speaking("removing a container"):
+        with self.connection.speaking("removing a container"):
             try:
                 self._api.remove_container(service.id, force=True, v=True)
             except NotFound:
@@ -206,13 +209,13 @@ class Services:
             EngineUnavailable: The engine does not answer, or keeps no log of it.
         """
         lines: Any = "all" if tail is None else tail
-        with self._connection.speaking("reading a container's log"):
+        with self.connection.speaking("reading a container's log"):
             yield from self._api.logs(service.id, stdout=True, stderr=True, stream=True, follow=follow, tail=lines)
 
     def _inspected(self, identity: str) -> Service | None:
         from docker.errors import NotFound
 
-        with self._connection.speaking("looking at a container"):
+        with self.connection.speaking("looking at a container"):
             try:
                 return service_of(self._api.inspect_container(identity))
             except NotFound:  # it has gone meanwhile
@@ -257,7 +260,7 @@ def service_of(found: dict[str, Any]) -> Service:
         out_of_memory=bool(state.get("OOMKilled")),
         created=_time(found.get("Created")),
         started=began,
-        ports=_ports(found.get("NetworkSettings") or {}, found.get("HostConfig") or {}),
+        ports=_ports(found.get("NetworkSettings") or {}) if state.get("Running") else (),
         pid=int(state.get("Pid") or 0),
         labels=labels,
     )
@@ -274,11 +277,11 @@ def _time(said: Any) -> str:
     return "" if text.startswith("0001-") else text
 
 
-def _ports(network: dict[str, Any], host: dict[str, Any]) -> tuple[str, ...]:
-    bound = network.get("Ports") or host.get("PortBindings") or {}
+def _ports(network: dict[str, Any]) -> tuple[str, ...]:
+    """Those that are open now; a container that has ended has none, and may get others when it starts again."""
     return tuple(
         f"{each.get('HostIp') or '0.0.0.0'}:{each.get('HostPort')}->{port}"  # noqa: S104  # what the engine means by nothing
-        for port, places in sorted(bound.items())
+        for port, places in sorted((network.get("Ports") or {}).items())
         for each in places or []
     )
 
