@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))  # bench starts the daemons, for its own figures too
 
 from bench.daemons import DaemonMissing, docker_daemon, podman_service
+from bench.registries import docker_registry
 
 NO_DAEMON = "unix:///var/empty/no-daemon.sock"
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "COVERAGE_")
@@ -93,3 +94,14 @@ def _daemon(start, folder):
         except DaemonMissing as missing:
             pytest.skip(str(missing))
         yield address
+
+
+@pytest.fixture(scope="session")
+def real_registry(tmp_path_factory):
+    """The host of a docker-registry of the session's own; ended by its own process, whatever the tests do."""
+    with ExitStack() as stack:
+        try:
+            host = stack.enter_context(docker_registry(tmp_path_factory.mktemp("registry")))
+        except DaemonMissing as missing:
+            pytest.skip(str(missing))
+        yield host

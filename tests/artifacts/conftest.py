@@ -2,12 +2,7 @@ import gzip
 import hashlib
 import io
 import json
-import shutil
-import socket
-import subprocess
 import tarfile
-import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,43 +77,6 @@ def push_document(address: str, repository: str, data: bytes, media_type: str, t
         headers={"content-type": media_type},
     )
     urllib.request.urlopen(request, timeout=30).close()
-
-
-@pytest.fixture(scope="session")
-def real_registry(tmp_path_factory):
-    """Debian's docker-registry on a port of its own; ended by its own process, whatever the tests do."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("docker-registry is not installed (apt-get install docker-registry)")
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n"
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log, cwd=folder)
-    try:
-        _await(f"http://127.0.0.1:{port}/v2/", process)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _await(url: str, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError("docker-registry did not start")
 
 
 @dataclass

@@ -24,6 +24,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from bench.daemons import DaemonMissing
+from bench.registries import docker_registry
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import read_manifest, write_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIG, IMAGE_INDEX, LAYER_TAR
@@ -101,34 +103,14 @@ class Started:
 @pytest.fixture
 def registries(tmp_path_factory):
     """Starts docker-registry with some configuration; all end with the test."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("docker-registry is not installed (apt-get install docker-registry)")
     with contextlib.ExitStack() as stack:
 
-        def start(more: str = "", *, scheme: str = "http", maintenance: str = "", data: Path | None = None) -> Started:
+        def start(**options) -> Started:
             folder = tmp_path_factory.mktemp("registry")
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            data = data or folder / "data"
-            config = folder / "config.yml"
-            certificate = more.partition("# tls:")[2].strip()
-            config.write_text(
-                "version: 0.1\nlog: {level: error}\n"
-                f"storage: {{filesystem: {{rootdirectory: {data}}}{maintenance}}}\n"
-                f"http: {{addr: '127.0.0.1:{port}'{certificate}}}\n{more.partition('# tls:')[0]}\n"
-            )
-            with (folder / "log").open("wb") as log:
-                process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log, cwd=folder)
-            stack.callback(process.wait, 10)
-            stack.callback(process.terminate)
-            until = time.monotonic() + 20
-            while time.monotonic() < until and process.poll() is None:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    return Started(f"{'localhost' if scheme == 'https' else '127.0.0.1'}:{port}", data)
-                time.sleep(0.05)
-            raise AssertionError("docker-registry did not start")
+            try:
+                return Started(stack.enter_context(docker_registry(folder, **options)), folder / "data")
+            except DaemonMissing as missing:
+                pytest.skip(str(missing))
 
         yield start
 
@@ -379,7 +361,7 @@ def test_a_push_that_is_stopped_publishes_nothing(real_registry, layout):
 
 
 def test_a_registry_that_is_read_only_says_so(registries, layout, image):
-    registry = registries(maintenance=", maintenance: {readonly: {enabled: true}}")
+    registry = registries(read_only=True)
     with pytest.raises(RegistryError) as caught:
         send(registry.host, layout, image.descriptor)
     assert (caught.value.error_code, caught.value.details["status"]) == ("registry.read_only", 405)
@@ -387,7 +369,7 @@ def test_a_registry_that_is_read_only_says_so(registries, layout, image):
 
 def test_a_password_lets_us_in(registries, layout, image, tmp_path):
     (tmp_path / "htpasswd").write_text(HTPASSWD)
-    registry = registries(f"auth: {{htpasswd: {{realm: here, path: {tmp_path / 'htpasswd'}}}}}")
+    registry = registries(auth=f"{{htpasswd: {{realm: here, path: {tmp_path / 'htpasswd'}}}}}")
     for credentials in (None, Credentials("me", "wrong-password")):
         with pytest.raises(RegistryError) as caught:
             send(registry.host, layout, image.descriptor, credentials=credentials)
@@ -400,7 +382,7 @@ def test_a_password_lets_us_in(registries, layout, image, tmp_path):
 
 def test_the_users_own_docker_config_lets_us_in(registries, layout, image, tmp_path, monkeypatch):
     (tmp_path / "htpasswd").write_text(HTPASSWD)
-    registry = registries(f"auth: {{htpasswd: {{realm: here, path: {tmp_path / 'htpasswd'}}}}}")
+    registry = registries(auth=f"{{htpasswd: {{realm: here, path: {tmp_path / 'htpasswd'}}}}}")
     auth = base64.b64encode(b"me:secret-password").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -505,8 +487,8 @@ def guarded(registries, tmp_path):
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     realm = f"https://localhost:{server.server_port}/token"
     token = f"{{realm: '{realm}', service: a registry, issuer: tokens, rootcertbundle: {service.bundle}}}"
-    tls = f", tls: {{certificate: {tmp_path / 'cert.pem'}, key: {tmp_path / 'key.pem'}}}"
-    registry = registries(f"auth: {{token: {token}}}\n# tls:{tls}", scheme="https")
+    tls = f"{{certificate: {tmp_path / 'cert.pem'}, key: {tmp_path / 'key.pem'}}}"
+    registry = registries(auth=f"{{token: {token}}}", tls=tls)
     try:
         yield registry.host, service, {"ca_file": tmp_path / "ca.pem", "tls": True}
     finally:

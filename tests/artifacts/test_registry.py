@@ -9,9 +9,9 @@ from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.media_types import DOCKER_INDEX, IMAGE_INDEX
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
-from nova_spi.artifacts.registry.credentials import Credentials
 from nova_spi.artifacts.registry.challenges import read_challenges
 from nova_spi.artifacts.registry.client import Registry
+from nova_spi.artifacts.registry.credentials import Credentials
 from nova_spi.artifacts.registry.pulling import pull
 from nova_spi.errors import ArtifactInvalid, NovaSpiError, RegistryError
 
