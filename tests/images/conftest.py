@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import tarfile
@@ -12,6 +13,7 @@ from nova_spi.artifacts.media_types import IMAGE_CONFIG
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.unpacking import opened
 from nova_spi.images.build import build_image
+from nova_spi.images.debian_records import Package
 from nova_spi.images.layers import Entry, write_layer
 from nova_spi.project.folder import open_folder
 
@@ -74,6 +76,73 @@ def read_layer(layout: Layout, descriptor) -> dict[str, SimpleNamespace]:
             content = tar.extractfile(member).read() if member.isreg() else b""
             found[member.name] = SimpleNamespace(**member.get_info(), content=content)
     return found
+
+
+def deb_ar(members: dict[str, bytes]) -> bytes:
+    """The archive that a .deb is."""
+    found = b"!<arch>\n"
+    for name, data in members.items():
+        found += f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(data):<10}`\n".encode()
+        found += data + b"\n" * (len(data) % 2)
+    return found
+
+
+def deb_member(name: str, source: object = None, mode: int = 0o644, **fields: object) -> tuple[tarfile.TarInfo, bytes]:
+    """A member of a tar, as its fields say and however wrong it is."""
+    info = tarfile.TarInfo(name)
+    data = source if isinstance(source, bytes) else b""
+    if source is None:
+        info.type, mode = tarfile.DIRTYPE, 0o755
+    elif isinstance(source, PurePosixPath):
+        info.type, info.linkname = tarfile.SYMTYPE, str(source)
+    else:
+        info.size = len(data)
+    info.mode = mode
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info, data
+
+
+def deb_tar(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as found:
+        for info, data in members:
+            found.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def make_deb(
+    members: list[tuple[tarfile.TarInfo, bytes]],
+    name: str = "made",
+    version: str = "1.0",
+    architecture: str = "amd64",
+    postinst: str = "",
+) -> bytes:
+    control = (
+        f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
+        "Maintainer: Ada <ada@example.org>\nDescription: made by a test\n"
+    )
+    inside = [deb_member("./control", control.encode())]
+    if postinst:
+        inside.append(deb_member("./postinst", postinst.encode(), 0o755))
+    return deb_ar({"debian-binary": b"2.0\n", "control.tar": deb_tar(inside), "data.tar": deb_tar(members)})
+
+
+def keep_deb(
+    cache: Path, data: bytes, name: str = "made", version: str = "1.0", architecture: str = "amd64"
+) -> Package:
+    """Puts a .deb where fetched ones are."""
+    digest = hashlib.sha256(data).hexdigest()
+    folder = cache / "debian" / "packages"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{digest}.deb").write_bytes(data)
+    return Package(name, version, architecture, digest)
+
+
+@pytest.fixture(scope="session")
+def debs() -> SimpleNamespace:
+    """Packages made by hand, as `dpkg-deb` reads them: an ar archive with two tars."""
+    return SimpleNamespace(ar=deb_ar, deb=make_deb, keep=keep_deb, member=deb_member, tar=deb_tar)
 
 
 @pytest.fixture(scope="session")

@@ -275,9 +275,7 @@ def test_what_needs_a_step_inside_is_said_so(build, project, kit):
     assert caught.value.error_code == "build.needs_step"
 
 
-def test_nothing_to_run_and_no_base_are_said_so(build, project, kit):
-    with pytest.raises(BuildFailed, match="no base image"):
-        build(project(), base=None)
+def test_nothing_to_run_is_said_so(build, project, kit):
     text = kit.MANIFEST.replace('  entry_point: {callable: "model:predict"}\n', "")
     with pytest.raises(ExecutionError, match="nothing to run"):
         build(project("bare", manifest=text))
