@@ -5,6 +5,7 @@ An image comes as ``docker save`` gives it, a container as the tree that it has 
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -108,23 +109,16 @@ def _find(connection: "Connection", ref: str) -> _Image | _Container | None:
     from docker.errors import APIError
 
     with connection.speaking(f"looking for {ref}"):
-        try:
+        with suppress(APIError):  # Podman fails with 500 for the id of a container, where others do not find it
             return _Image(connection.client.images.get(ref))
-        except APIError as error:
-            _not_found(error)
         try:
             container = connection.client.containers.get(ref)
             image = connection.client.images.get(container.attrs["Image"])
         except APIError as error:
-            _not_found(error)
-            return None
+            if not error.is_client_error():
+                raise
+            return None  # it does not know the name, or does not take it for one
         return _Container(container, _platform(image.attrs))
-
-
-def _not_found(error: Any) -> None:
-    """A name that the engine does not know, or does not take for a name, is no failure of the engine."""
-    if not error.is_client_error():
-        raise error
 
 
 def _write(place: Path, chunks: Iterator[bytes]) -> None:
