@@ -2,7 +2,7 @@
 
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -97,3 +97,39 @@ def test_what_goes_wrong_has_the_shape_that_the_page_names(told, tmp_path):
     for item in invalid["diagnostics"]:
         hold(item, "validate", "diagnostics")
     assert any("file" in item for item in invalid["diagnostics"])
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A base image that has the look of Python and nothing else, as a layout on disk."""
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.manifests import write_manifest
+    from nova_spi.artifacts.media_types import IMAGE_CONFIG
+    from nova_spi.images.layers import Entry, write_layer
+
+    layout = Layout.create(tmp_path / "base")
+    layer = write_layer(layout, [Entry("usr/bin/python3.11", b"x"), Entry("usr/bin/python3", b"")], "made")
+    link = write_layer(layout, [Entry("usr/bin/python3", PurePosixPath("python3.11"))], "made")
+    diff_ids = [str(each.diff_id) for each in (layer, link)]
+    document = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+    config = layout.blobs.write(json.dumps(document).encode(), IMAGE_CONFIG)
+    manifest = write_manifest(config, [layer.descriptor, link.descriptor])
+    layout.blobs.write(manifest.raw, manifest.media_type)
+    layout.name(manifest.descriptor, "base")
+    return str(layout.root)
+
+
+def test_what_is_said_of_images_is_as_the_page_says(told, base, tmp_path, monkeypatch, real_registry):
+    monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    told("create", "fresh", "--domain", "text")
+    words = ["build", "fresh", "--base-image", base, "--platform", "linux/amd64"]
+    hold(told(*words), "build")
+    built = told(*words, "--push", "--registry", f"{real_registry}/docs", "--archive", "it.tar")
+    hold(built, "build")
+    assert set(built["pushed"]) == {"reference", "digest"}
+    assert set(built["base"]) == {"name", "digest", "reason"}
+    shown = told("inspect-image", "it.tar", "--platform", "linux/amd64", "--output", "media")
+    hold(shown, "inspect-image")
+    hold(shown["image"], "inspect-image", "image")
+    assert {tuple(each) for each in shown["image"]["layers"]} == {("digest", "size", "media_type", "made_by")}
