@@ -101,7 +101,12 @@ class Attached:
 
     def close(self) -> None:
         """Closes the socket, and so the daemon's part of it."""
-        response = getattr(self._stream, "_response", None)
-        if response is not None:
-            response.close()  # first: the reader below it flushes, and must not find itself closed
-        self._stream.close()
+        close(self._stream)
+
+
+def close(stream: Any) -> None:
+    """Closes what the SDK's ``attach_socket`` gave, and the answer that it belongs to."""
+    response = getattr(stream, "_response", None)
+    if response is not None:
+        response.close()  # first: the reader below it flushes, and must not find itself closed
+    stream.close()

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from nova_spi.engines.docker.attached import close
 from nova_spi.engines.docker.flags import Flags, docker_body, podman_body
 from nova_spi.engines.docker.gpu import missing
+from nova_spi.engines.docker.networks import keep_one_egress
 from nova_spi.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 LIBPOD = "/v4.0.0/libpod"
 """The version of Podman's own API: the first with today's paths, spoken by Podman 4 and 5."""
 
+TRIES = 5
+"""To start a container where the engine has no init, or where another process has made a network of the same name."""
+
 _NO_INIT = re.compile(r"container-init binary not found|docker-init|catatonit")
 _NO_PROGRAM = re.compile(r"executable file not found|command that was not found|no such file or directory")
+_AMBIGUOUS = re.compile(r"network .* is ambiguous")
 _NO_IMAGE = re.compile(r"(?i)no such image|image not known")
 _NOT_ALLOWED = re.compile(r'exec: ".*permission denied')
 _NO_GPU = re.compile(r"could not select device driver|unresolvable CDI devices|CDI device injection|nvidia-container")
@@ -50,6 +56,12 @@ class Begun:
     id: str
     stream: Any
     process: "Process | None"
+
+    def close(self) -> None:
+        """Closes both."""
+        close(self.stream)
+        if self.process is not None:
+            self.process.close()
 
 
 class Process:
@@ -124,14 +136,12 @@ class Container:
         from docker.errors import APIError
 
         with self._connection.speaking("starting a container"):
-            try:
-                return self._begin()
-            except APIError as error:
-                if self.flags.init and _NO_INIT.search(_words(error)):
-                    self.remove()
-                    self.flags = replace(self.flags, init=False)
-                    return self._again()
-                self._refused(error)
+            for _ in range(TRIES):
+                try:
+                    return self._begin()
+                except APIError as error:
+                    self._mended(error)
+            return self._begin()
 
     def state(self) -> Mapping[str, Any]:
         """The engine's ``State``; it answers once it has noticed the end of one that has just ended."""
@@ -166,13 +176,15 @@ class Container:
         with self._connection.speaking("removing a container"), suppress(NotFound):
             self._api.remove_container(self.flags.name, force=True, v=True)
 
-    def _again(self) -> Begun:
-        from docker.errors import APIError
-
-        try:
-            return self._begin()
-        except APIError as error:
+    def _mended(self, error: "APIError") -> None:
+        """Makes the next try a better one, or raises what there is to say."""
+        if self.flags.init and _NO_INIT.search(_words(error)):
+            self.flags = replace(self.flags, init=False)
+        elif _AMBIGUOUS.search(_words(error)):
+            keep_one_egress(self._connection)
+        else:
             self._refused(error)
+        self.remove()
 
     def _begin(self) -> Begun:
         self._check()
@@ -187,7 +199,7 @@ class Container:
             process = Process.of(int(said["State"].get("Pid") or 0), said["Id"])
             self._check()
         except BaseException:
-            stream.close()
+            close(stream)
             raise
         return Begun(said["Id"], stream, process)
 

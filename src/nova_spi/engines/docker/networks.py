@@ -15,7 +15,7 @@ _APART = {"com.docker.network.bridge.enable_icc": "false"}
 
 
 def network_of(connection: "Connection", wanted: Network) -> str:
-    """The name or id of the engine's network for a job; the one for ``egress`` is made where it is not there.
+    """The name of the engine's network for a job; the one for ``egress`` is made where it is not there.
 
     A network of our own is a bridge without published ports. Whatever this machine reaches can be reached from it,
     private addresses and the machine's own included, though not the machine's loopback.
@@ -24,7 +24,7 @@ def network_of(connection: "Connection", wanted: Network) -> str:
         return "none"
     if wanted == "full":
         return "default" if connection.engine == "docker" else "bridge"
-    return _egress(connection) or _made(connection)
+    return EGRESS if _ours(connection) else _made(connection)
 
 
 def remove_egress(connection: "Connection") -> None:
@@ -36,21 +36,30 @@ def remove_egress(connection: "Connection") -> None:
             connection.client.api.remove_network(each["Id"])
 
 
+def keep_one_egress(connection: "Connection") -> None:
+    """Removes all but the oldest network for ``egress``: Docker lets two makers at once make two of one name.
+
+    Nobody can be in a younger one, since Docker starts no container while the name is ambiguous.
+    """
+    from docker.errors import APIError
+
+    for each in _ours(connection)[1:]:
+        with suppress(APIError):  # another one has just done it
+            connection.client.api.remove_network(each["Id"])
+
+
 def _made(connection: "Connection") -> str:
     from docker.errors import APIError
 
     options = _APART if connection.engine == "docker" else None
-    with suppress(APIError):  # somebody else has just made it
+    with suppress(APIError):  # Podman: somebody else has just made it
         connection.client.api.create_network(EGRESS, driver="bridge", options=options, labels={LABEL: "egress"})
-    return _egress(connection) or EGRESS
-
-
-def _egress(connection: "Connection") -> str:
-    """The oldest, since two makers at once may have made two of one name."""
-    found = sorted(_ours(connection), key=lambda each: (str(each.get("Created")), each["Id"]))
-    return str(found[0]["Id" if connection.engine == "docker" else "Name"]) if found else ""
+    keep_one_egress(connection)
+    return EGRESS
 
 
 def _ours(connection: "Connection") -> list[dict[str, Any]]:
+    """The networks for ``egress``, the oldest first."""
     found = connection.client.api.networks(names=[EGRESS])
-    return [each for each in found if each["Name"] == EGRESS and LABEL in (each.get("Labels") or {})]
+    ours = [each for each in found if each["Name"] == EGRESS and LABEL in (each.get("Labels") or {})]
+    return sorted(ours, key=lambda each: (str(each.get("Created")), each["Id"]))

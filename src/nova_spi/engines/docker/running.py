@@ -101,8 +101,7 @@ class Running:
         try:
             self._remove()
         finally:
-            process = self._begun.process if self._begun is not None else None
-            for each in (self._attached, self._meter, process, self._log):
+            for each in (self._begun, self._meter, self._log):
                 if each is not None:
                     each.close()
 
@@ -274,6 +273,8 @@ class Running:
         self._container.abandon()
         until = time.monotonic() + (HUNG_SECONDS if self._hung else REMOVE_SECONDS)
         started = self._began.wait(until - time.monotonic())
+        if self._began.succeeded:
+            self._begun = self._began.result()  # to be closed, whether we have waited for it or not
         removed = Call(self._container.remove)
         if ended:
             self._take_back()
