@@ -1,5 +1,7 @@
 """What came out of a run: read, checked against the interface, moved to where it stays."""
 
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +166,17 @@ def _short(text: str) -> str:
 
 
 def keep_raw(work_outputs: Path, outputs: Path) -> None:
-    """Keeps what a model wrote that did not pass, beside what did, as ``raw/``: evidence for its author."""
+    """Keeps what a model wrote that did not pass, beside what did, as ``raw/``: evidence for its author.
+
+    Files and folders alone: a link might lead whoever looks at it somewhere else, and a pipe might hold them up.
+    """
     with suppress(OSError):  # a model may have taken every right to its folder from us; then there is none
-        if work_outputs.is_dir() and not work_outputs.is_symlink():
-            work_outputs.rename(outputs / "raw")
+        if not work_outputs.is_dir() or work_outputs.is_symlink():
+            return
+        for top, folders, files in os.walk(work_outputs):
+            for name in (*folders, *files):
+                found = Path(top, name)
+                kind = found.lstat().st_mode
+                if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+                    found.unlink()
+        work_outputs.rename(outputs / "raw")

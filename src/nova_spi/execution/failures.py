@@ -138,11 +138,20 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def read_bounded(path: Path, limit: int) -> bytes | None:
-    """At most ``limit`` bytes and one of a regular file that the model wrote; links and pipes are not opened."""
+    """At most ``limit`` bytes and one of a regular file that the model wrote; links and pipes are not opened.
+
+    Nor is the file's folder where that is a link: a model may have put one to another run's outputs in its place.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return None
+    finally:
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         return None
