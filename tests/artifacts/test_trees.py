@@ -147,8 +147,12 @@ def test_marks_of_builders_are_not_files(unpacked):
     assert unpacked([file("a"), file(".wh..wh.plnk"), folder(".wh..wh.orph")]) == {"a": "x"}
 
 
-@pytest.mark.parametrize("first", [file("p", b"1"), folder("p"), link("p", "elsewhere"), file("p/below")], ids=str)
-@pytest.mark.parametrize("second", [file("p", b"2"), folder("p"), link("p", "there")], ids=str)
+EARLIER = {"file": file("p", b"1"), "folder": folder("p"), "link": link("p", "elsewhere"), "below": file("p/below")}
+LATER = {"file": file("p", b"2"), "folder": folder("p"), "link": link("p", "there")}
+
+
+@pytest.mark.parametrize("first", EARLIER.values(), ids=EARLIER)
+@pytest.mark.parametrize("second", LATER.values(), ids=LATER)
 def test_what_comes_later_at_a_place_wins_in_one_layer_and_over_layers(unpacked, first, second):
     alone = unpacked([second])
     for layers in ([[first], [second]], [[first, second]]):

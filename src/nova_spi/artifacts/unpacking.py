@@ -18,6 +18,9 @@ MAX_BYTES = 1 << 36
 MAX_HEADER_BYTES = 1024 * 1024
 """Of what a tar says about one member in an extended header; Python reads that into memory as a whole."""
 
+_PIECE = 1 << 18
+"""What `tarfile` reads at once, in bytes; with its own 10 KiB a layer takes a tenth longer."""
+
 MALFORMED = (ValueError, OverflowError, struct.error)
 """What Python's `tarfile` lets through of a header that makes no sense."""
 
@@ -80,7 +83,7 @@ def members(stream: BinaryIO, what: str) -> Iterator[tuple[tarfile.TarFile, tarf
     """
     try:
         with tarfile.open(
-            fileobj=stream, mode="r|", tarinfo=BoundedMember, encoding="utf-8", errors="surrogateescape"
+            fileobj=stream, mode="r|", bufsize=_PIECE, tarinfo=BoundedMember, encoding="utf-8", errors="surrogateescape"
         ) as tar:
             for member in tar:
                 yield tar, member

@@ -30,6 +30,7 @@ def places(found):
 def test_an_order_arrives_as_it_was_sent(system, writable, base, memory):
     sent = Isolation(b"sandbox")
     sent.system, sent.writable, sent.base, sent.memory = system, writable, base, memory
+    sent.sources, sent.targets, sent.made, sent.root, sent.inside = writable, system, system[:1], base, memory
     found = Isolation.decode(sent.encode())
     assert {name: getattr(found, name) for name in Isolation.__slots__} == {
         name: getattr(sent, name) for name in Isolation.__slots__
