@@ -1,1 +1,1 @@
-"""Reading a registry by the distribution specification: manifests and blobs, each verified while it comes."""
+"""Speaking with a registry by the distribution specification: pulled and pushed, each byte verified on its way."""
