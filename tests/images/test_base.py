@@ -9,12 +9,15 @@ from pathlib import PurePosixPath
 import pytest
 
 from nova_spi.artifacts.archive_writing import write_archive
+from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.references import Reference
 from nova_spi.errors import ArtifactInvalid, BuildFailed
 from nova_spi.images.approval import approve, rules
-from nova_spi.images.base import open_base
+from nova_spi.images.base import open_base, origin_of
 from nova_spi.images.layers import Entry
+from nova_spi.images.lock import Locked
+from nova_spi.images.notes import noted
 from nova_spi.images.python_facts import PythonFacts
 from nova_spi.images.wheels import tags
 from nova_spi.progress import Silent
@@ -172,9 +175,12 @@ def test_tags_of_wheels_go_from_the_bases_libc_down(kit):
     assert "manylinux1_aarch64" not in tags(PythonFacts("", "3.11", "glibc", "2.36"), kit.ARM64)
 
 
-@pytest.mark.skipif(shutil.which("docker-registry") is None, reason="docker-registry is not installed")
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
-def test_a_base_comes_out_of_a_registry_pinned_by_its_digest(layout, kit, base, tmp_path):
+@pytest.fixture
+def registry(base, tmp_path):
+    """A registry of one's own with the base as team/base:1; gives its address, and a function that pushes more."""
+    for program in ("docker-registry", "skopeo"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -182,6 +188,13 @@ def test_a_base_comes_out_of_a_registry_pinned_by_its_digest(layout, kit, base, 
     config.write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path / 'data'}}}}}\nhttp: {{addr: '{host}'}}\n"
     )
+
+    def pushed(root, name="team/base:1"):
+        argv = ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false"]
+        subprocess.run(
+            [*argv, f"oci:{root}:base", f"docker://{host}/{name}"], check=True, capture_output=True, timeout=60
+        )
+
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
     try:
@@ -191,21 +204,42 @@ def test_a_base_comes_out_of_a_registry_pinned_by_its_digest(layout, kit, base, 
                 break
             except OSError:
                 time.sleep(0.05)
-        argv = [
-            "skopeo",
-            "copy",
-            "--insecure-policy",
-            "--dest-tls-verify=false",
-            f"oci:{base}:base",
-            f"docker://{host}/team/base:1",
-        ]
-        subprocess.run(argv, check=True, capture_output=True, timeout=60)
-        with pytest.raises(BuildFailed, match="not approved"):
-            open_base(f"{host}/team/base:1", layout, kit.AMD64, Silent())
-        source = Layout.open(base)
-        pinned = f"{host}/team/base@{source.find().digest}"
-        found = open_base(pinned, layout, kit.AMD64, Silent())
-        assert (found.name, found.python.version) == (pinned, "3.11")
+        pushed(base)
+        yield host, pushed
     finally:
         server.terminate()
         server.wait(10)
+
+
+def test_a_base_comes_out_of_a_registry_pinned_by_its_digest(registry, layout, kit, base):
+    host, _ = registry
+    with pytest.raises(BuildFailed, match="not approved"):
+        open_base(f"{host}/team/base:1", layout, kit.AMD64, Silent())
+    pinned = f"{host}/team/base@{Layout.open(base).find().digest}"
+    found = open_base(pinned, layout, kit.AMD64, Silent())
+    assert (found.name, found.kind, found.python.version) == (pinned, "registry", "3.11")
+    assert noted(layout, origin_of(Reference.parse(pinned), kit.AMD64)) == found.manifest.descriptor
+
+
+def test_a_locked_base_is_the_same_when_its_tag_has_moved_on(registry, layout, kit, base, tmp_path):
+    host, pushed = registry
+    first = Layout.open(base).find().digest
+    pushed(kit.make_base(tmp_path / "newer", kit.python_tree("3.12")))
+    pin = Locked(kit.AMD64, "registry", f"{host}/team/base:1", first)
+    found = open_base(pin.name, layout, kit.AMD64, Silent(), locked=pin)
+    assert (found.name, found.python.version, found.manifest.descriptor.digest) == (pin.name, "3.11", first)
+
+
+def test_a_locked_base_that_is_in_the_store_is_asked_of_nobody(layout, kit, base):
+    first = open_base(str(base), layout, kit.AMD64, Silent())
+    for kind, name in (("registry", "registry.invalid/team/base:1"), ("disk", "base.tar")):
+        pin = Locked(kit.AMD64, kind, name, first.manifest.descriptor.digest)
+        found = open_base(name, layout, kit.AMD64, Silent(), locked=pin)
+        assert (found.name, found.kind, found.manifest) == (name, kind, first.manifest)
+
+
+def test_a_locked_base_from_a_disk_that_is_not_here_is_said_so(layout, kit):
+    pin = Locked(kit.AMD64, "disk", "base.tar", Digest.parse(DIGEST))
+    with pytest.raises(BuildFailed, match=r"base\.tar, which nova-spi\.lock pins, is not in the store") as caught:
+        open_base("base.tar", layout, kit.AMD64, Silent(), locked=pin)
+    assert "--base-image PATH" in caught.value.mend

@@ -13,9 +13,10 @@ from nova_spi.images import choice
 from nova_spi.images.approval import approve, domain_base, domain_rules
 from nova_spi.images.base import open_base, origin_of
 from nova_spi.images.choice import choose_base, registry_problem
-from nova_spi.images.lock import Lock, Locked, write_lock
+from nova_spi.images.lock import Lock, Locked, read_lock, write_lock
 from nova_spi.images.notes import keep_note
 from nova_spi.manifest.models.model import Domain
+from nova_spi.manifest.reading import read
 from nova_spi.progress import Silent
 from nova_spi.project.folder import open_folder
 from nova_spi.settings import Settings
@@ -114,6 +115,30 @@ def test_then_the_lock_and_nobody_is_asked(choose, kit, domain_at, silent_host):
     found = choose(lock=lock, base_image="python:3.9-slim")
     assert (found.reference_or_path, found.pin, found.from_lock) == ("python:3.11-slim", lock, True)
     assert "nova-spi.lock" in found.reason
+
+
+def test_each_platform_that_is_built_for_has_its_row_in_the_lock(build, project, kit, tmp_path):
+    root = project()
+    for platform in (kit.AMD64, kit.ARM64):
+        base = kit.make_base(tmp_path / platform.architecture, kit.python_tree(), platform=platform)
+        image = build(root, base=str(base), platform=platform)
+        assert read_lock(root).base(platform).digest == image.base.manifest.descriptor.digest
+    assert [str(each.platform) for each in read_lock(root).bases] == ["linux/amd64", "linux/arm64"]
+    again = build(root, base=None, platform=kit.ARM64)
+    assert (again.digest, again.reason) == (image.digest, "nova-spi.lock pins it.")
+
+
+def test_a_lock_that_is_not_valid_stops_the_build(build, project):
+    root = project()
+    (root / "nova-spi.lock").write_text("version = 1\n[[base]]\n")
+    with pytest.raises(BuildFailed, match=r"nova-spi\.lock, line 2"):
+        build(root)
+
+
+def test_a_manifest_may_name_debian_without_a_digest(kit):
+    codes = [each.code for each in read(declared(kit, "debian").encode()).diagnostics]
+    assert "SPI-M345" not in codes
+    assert "SPI-M345" in [each.code for each in read(declared(kit, "python:3.12-slim").encode()).diagnostics]
 
 
 def test_a_lock_for_another_platform_does_not_count(choose, kit):

@@ -225,6 +225,28 @@ def test_a_full_disk_while_assembling_is_said_so(made, kit, full):
     assert caught.value.error_code == "artifact.disk_full"
 
 
+def test_a_project_that_cannot_be_written_is_built_and_told_so(project, layout, base, kit, full, tmp_path):
+    small, fill = full
+    root = small / "project"
+    shutil.copytree(project(), root)
+    fill()
+
+    warnings = []
+
+    class Told(Silent):
+        def warn(self, message):
+            warnings.append(message)
+
+    settings = Settings.load(root, cache_dir=tmp_path / "cache")
+    image = build_image(
+        open_folder(root), layout, base=str(base), platform=kit.AMD64, settings=settings, progress=Told()
+    )
+    assert layout.manifest(image.manifest.descriptor)
+    assert any("nova-spi.lock cannot be written" in each for each in warnings)
+    assert read_lock(root) == Lock()
+    assert not list(root.glob(".nova-spi.lock-*"))
+
+
 @needs_apt
 def test_a_full_disk_while_fetching_is_said_so(today, full):
     small, fill = full

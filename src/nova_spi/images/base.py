@@ -83,10 +83,10 @@ def open_base(
         RegistryError: It cannot be pulled.
         UsageError: It is neither a path nor a reference.
     """
-    cache_dir = cache_dir or Settings.load().cache_dir
     if locked is not None:
         origin = _locked(locked, layout, platform, cache_dir, progress)
     elif said == debian.NAME:
+        cache_dir = cache_dir or Settings.load().cache_dir
         packages = debian.resolve(platform, cache_dir, progress)
         descriptor = debian.assemble(packages, layout, platform, cache_dir, progress)
         origin = _Origin(debian.NAME, descriptor, debian.NAME, packages)
@@ -146,9 +146,10 @@ def _found(said: str, layout: Layout, platform: Platform, progress: Progress) ->
     return _Origin(name, read_archive(path, layout, platform=platform, name=tag), "disk")
 
 
-def _locked(locked: Locked, layout: Layout, platform: Platform, cache_dir: Path, progress: Progress) -> _Origin:
+def _locked(locked: Locked, layout: Layout, platform: Platform, cache_dir: Path | None, progress: Progress) -> _Origin:
     """The base that the lock pins: out of the layout where it is there, and nobody is asked."""
     if locked.kind == debian.NAME:
+        cache_dir = cache_dir or Settings.load().cache_dir
         found = debian.assemble(locked.packages, layout, platform, cache_dir, progress)
         if layout.manifest(found).config.digest != locked.image_id:
             raise BuildFailed(

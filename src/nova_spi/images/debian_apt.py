@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
-from nova_spi.images.debian_records import Package, package, records, to_fetch
+from nova_spi.images.debian_records import MAX_TEXT, Package, package, records, to_fetch
 from nova_spi.progress import Progress
 from nova_spi.project.installer import without_passwords
 
@@ -128,7 +128,7 @@ Dir::Cache "{self._folder}/cache";
             told.seek(0)
             if done.returncode and not fails:
                 raise _failed(program, verb, without_passwords(told.read(64 * 1024)).decode("utf-8", "replace"))
-            return said.read().decode("utf-8", "replace")
+            return said.read(MAX_TEXT + 1).decode("utf-8", "replace")
 
 
 def installed(record: Mapping[str, str]) -> str:
@@ -138,6 +138,11 @@ def installed(record: Mapping[str, str]) -> str:
         if value := record.get(name.lower()):
             fields.append(f"{name}: {value}")
     return "\n".join([*fields, "Maintainer: nobody <nobody@localhost>", "Description: none", "", ""])
+
+
+def no_package(name: str, why: str) -> BuildFailed:
+    """The error for a package that apt does not know."""
+    return BuildFailed(f"apt knows no package {name}.", why=why, mend="apt-get update", code="build.no_package")
 
 
 @contextmanager
@@ -234,15 +239,14 @@ def _failed(program: str, verb: str, told: str) -> BuildFailed:
     if gone := _NO_VERSION.search(told):
         return BuildFailed(
             f"{gone[2]} {gone[1]} is not to be had from this machine's sources.",
-            why="nova-spi.lock pins it, and the sources hold another version by now, or another release.",
-            mend="apt-get update; or choose anew, which rewrites the lock: --base-image debian",
+            why="They hold another version by now, or are of another release.",
+            mend="apt-get update; where nova-spi.lock pins it, --base-image debian chooses anew and rewrites the lock.",
             code="build.no_package",
             lines=lines,
         )
     if missing := next(filter(None, map(_NO_PACKAGE.search, errors)), None):
-        return BuildFailed(
-            f"apt knows no package {missing[1]}.", why=why, mend="apt-get update", code="build.no_package", lines=lines
-        )
+        return no_package(missing[1], why)
+    # A mirror has forgotten what the machine's older lists name: newer lists mend that too.
     offline = any(words in told for words in _OFFLINE)
     return BuildFailed(
         f"{program} {verb} failed.",

@@ -104,7 +104,7 @@ def is_kept(path: str, *, folder: bool = False) -> bool:
     if path.startswith(f"{_DOC}/"):
         parts = path.split("/")
         # A link in place of the folder stays: packages of one source share a copyright file so.
-        return folder is False and (len(parts) < _DOC_PARTS or parts[-1] == "copyright")
+        return not folder and (len(parts) < _DOC_PARTS or parts[-1] == "copyright")
     return True
 
 

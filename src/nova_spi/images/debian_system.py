@@ -4,6 +4,7 @@ No maintainer script runs. What scripts do as a rule (users, services, caches) a
 update-alternatives are read out of them; where a package cannot work without its script, it is refused.
 """
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images.debian import SCRIPTS_ONLY, package_entries, pretended
 from nova_spi.images.debian_alternatives import alternatives, links
-from nova_spi.images.debian_apt import asked, installed
+from nova_spi.images.debian_apt import asked, installed, no_package
 from nova_spi.images.debian_files import control_files, is_kept, placed
 from nova_spi.images.debian_records import Package, records
 from nova_spi.images.debian_store import fetched
@@ -31,7 +32,7 @@ def resolve_system(
     """The packages that the base lacks for these to be there.
 
     Args:
-        names: execution.system_packages.
+        names: execution.system_packages: ``NAME``, ``NAME=VERSION``.
         base: What the base has.
         platform: Of the image.
         cache_dir: See `nova_spi.images.debian_apt.asked`.
@@ -45,8 +46,12 @@ def resolve_system(
         installed(next(records(control_files(deb)["control"].decode("utf-8", "replace")))) for deb in debs.values()
     )
     progress.stage("base", f"choosing {', '.join(names)[:200]} and what they need")
-    really = [name for name in SCRIPTS_ONLY if name not in _NOT_RUN or name in names]
+    plain = {re.split("[:=]", name)[0] for name in names}
+    really = [name for name in SCRIPTS_ONLY if name not in _NOT_RUN or name in plain]
     with asked(cache_dir, platform, progress, newest=False) as apt:
+        unknown = sorted(plain - set(apt.known(plain)))
+        if unknown:  # else apt might take a name for a pattern, or one that ends in - for a removal
+            raise no_package(unknown[0], "execution.system_packages names it.")
         found = apt.resolve(sorted(names), there + pretended(but=really))
     # apt fetches again what it thinks is the same version built otherwise, since ours do not say what they need.
     return tuple(each for each in found if each not in base)
@@ -85,7 +90,7 @@ def system_layer(
                     "A package", f"/{path} names a folder of libraries, which only ldconfig makes known."
                 )
         for entry in _linked(list(links(made)), found):
-            found[entry.path] = entry
+            found.setdefault(entry.path, entry)
         layer = write_layer(layout, _below_top(found), "nova-spi: system packages", seconds=seconds)
     if scripted:
         progress.warn(
