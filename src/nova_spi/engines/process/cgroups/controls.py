@@ -40,6 +40,7 @@ def _memory(version: int, limit: int) -> Iterator[Setting]:
         yield "memory.limit_in_bytes", str(limit), True
         yield "memory.memsw.limit_in_bytes", str(limit), False
         yield "memory.swappiness", "0", False
+        yield "memory.oom_control", "0", False  # a group takes over from the one above that it waits instead of killing
     else:
         yield "memory.max", str(limit), True
         yield "memory.swap.max", "0", False

@@ -49,6 +49,9 @@ class Group:
                 why=f"{error.strerror}: {error.filename}",
                 mend="Try again; if it stays so, look whether that folder still is what it was.",
             ) from error
+        except BaseException:
+            self.remove()
+            raise
 
     def out_of_memory(self) -> bool:
         """Whether the kernel has ended any process of the run because the run had reached its limit of memory."""

@@ -104,7 +104,7 @@ def read(place: bytes) -> bytes:
         handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return b""
-    found = []
+    found: list[bytes] = []
     try:
         while len(found) < MAX_BYTES >> 16 and (chunk := os.read(handle, 1 << 16)):
             found.append(chunk)
