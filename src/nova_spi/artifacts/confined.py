@@ -6,6 +6,7 @@ meanwhile.
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
@@ -51,6 +52,16 @@ def new_file(name: bytes, folder: int) -> BinaryIO:
     """A file that was not there, in an open folder, readable by nobody else for the moment."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb")
+
+
+def clear(parent: int, name: bytes) -> None:
+    """Takes away whatever stands at a name of an open folder, with all that is below it."""
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        return
+    except (IsADirectoryError, PermissionError):  # POSIX says the second of a folder
+        shutil.rmtree(name, dir_fd=parent)
 
 
 def shown(name: bytes) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from nova_spi.artifacts.blobs import CHUNK
-from nova_spi.artifacts.confined import Confined, Parts, names, new_file, parts_of, shown
+from nova_spi.artifacts.confined import Confined, Parts, clear, names, new_file, parts_of, shown
 from nova_spi.artifacts.unpacking import MAX_BYTES
 from nova_spi.errors import ArtifactInvalid
 
@@ -215,16 +215,6 @@ class Tree:
             raise ArtifactInvalid(wrong) from error
         finally:
             os.close(kept)
-
-
-def clear(parent: int, name: bytes) -> None:
-    """Takes away whatever stands at a name of an open folder, with all that is below it."""
-    try:
-        os.unlink(name, dir_fd=parent)
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError):  # POSIX says the second of a folder
-        shutil.rmtree(name, dir_fd=parent)
 
 
 def _link(member: tarfile.TarInfo, what: str) -> bytes:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.blobs import FULL
-from nova_spi.artifacts.confined import FOLDER_MODE, Confined, new_file, parts_of
-from nova_spi.artifacts.layering import BOUNDS, Bounds, Tree, clear
+from nova_spi.artifacts.confined import FOLDER_MODE, Confined, clear, new_file, parts_of
+from nova_spi.artifacts.layering import BOUNDS, Bounds, Tree
 from nova_spi.artifacts.unpacking import members, opened
 from nova_spi.errors import ArtifactInvalid
 from nova_spi.progress import Progress, Silent
