@@ -14,7 +14,7 @@ from nova_spi.artifacts.references import Reference
 from nova_spi.engines.docker.connecting import Connection
 from nova_spi.engines.docker.wire import Refused, Upload, messages, posting
 from nova_spi.engines.port import Image
-from nova_spi.errors import ArtifactInvalid, EnvironmentFailed
+from nova_spi.errors import ArtifactInvalid, EnvironmentFailed, UsageError
 from nova_spi.progress import Progress
 
 MAX_LOOKED_AT = 24
@@ -48,14 +48,19 @@ def ensure_loaded(connection: Connection, image: Image, progress: Progress) -> s
         raise EnvironmentFailed(
             f"The container engine took {name} and has no image {image.config}.", engine=connection.engine
         )
-    if _plain(name) not in {_plain(Reference.parse(tag)) for tag in _tags(found)}:
+    if not any(_is(tag, name) for tag in _tags(found)):
         with connection.speaking("naming an image"):
             connection.client.api.tag(found["Id"], f"{name.host}/{name.repository}", name.tag or "latest", force=True)
     return str(found["Id"])
 
 
-def _plain(name: Reference) -> tuple[str, str, str]:
-    return (name.host, name.repository, name.tag or "latest")
+def _is(tag: str, name: Reference) -> bool:
+    """Whether a tag of the engine is this name; engines have tags that are no references of ours."""
+    try:
+        found = Reference.parse(tag)
+    except UsageError:
+        return False
+    return (found.host, found.repository, found.tag) == (name.host, name.repository, name.tag or "latest")
 
 
 def _tags(found: dict[str, Any]) -> list[str]:
