@@ -51,7 +51,7 @@ def test_of_several_the_best_counts():
     ]
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.text(max_size=60))
 def test_no_script_breaks_the_reading(before, after):
     try:

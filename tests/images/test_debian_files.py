@@ -144,7 +144,7 @@ def test_no_changed_byte_of_a_package_breaks_the_reading(tmp_path_factory, data,
             assert ".." not in entry.path.split("/")
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=60))
 def test_every_name_is_placed_inside_or_refused(name):
     try:

@@ -15,20 +15,20 @@ architectures = st.sampled_from(["amd64", "arm64", "all"])
 packages = st.builds(Package, names, versions, architectures, st.from_regex(r"[0-9a-f]{64}", fullmatch=True))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(packages)
 def test_a_package_is_read_as_it_was_written(found):
     assert Package.parse(str(found)) == found
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200))
 def test_whatever_is_no_package_is_a_value_error(text):
     with contextlib.suppress(ValueError):
         assert str(Package.parse(text)) == text
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(packages, st.text(st.characters(blacklist_characters="\n\r"), max_size=50))
 def test_a_package_is_found_in_its_record_whatever_else_that_says(found, more):
     text = (
@@ -38,7 +38,7 @@ def test_a_package_is_found_in_its_record_whatever_else_that_says(found, more):
     assert [package(each) for each in records(text * 2)] == [found, found]
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reading_of_records(text):
     for record in records(text):
@@ -46,7 +46,7 @@ def test_no_text_breaks_the_reading_of_records(text):
         package(record)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reading_of_what_is_to_be_fetched(text):
     with contextlib.suppress(BuildFailed):

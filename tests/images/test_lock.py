@@ -40,7 +40,7 @@ def debian(**changes) -> Locked:
     return Locked(**(fields | changes))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(plain | made, max_size=3))
 def test_a_lock_is_read_as_it_was_written(bases):
     lock = Lock()
@@ -49,7 +49,7 @@ def test_a_lock_is_read_as_it_was_written(bases):
     assert parse_lock(dump_lock(lock).encode()) == lock
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_is_no_lock_is_one_clear_error(data):
     with pytest.raises(BuildFailed, match=r"^nova-spi\.lock, line ") as caught:
