@@ -17,6 +17,7 @@ from pathlib import Path
 _OURS = re.compile(r"/tmp/nova-spi-[a-z0-9_]{8}")
 _BRIDGE = re.compile(rb"br-[0-9a-f]{12}")
 _GONE_SECONDS = 5.0
+_ROUNDS = 20
 
 
 def sweep(folder: Path, short: Path) -> None:
@@ -28,9 +29,13 @@ def sweep(folder: Path, short: Path) -> None:
     """
     if not _OURS.fullmatch(str(short)):
         raise ValueError(f"{short} was not made for a daemon")
-    running = processes(folder, short)
-    groups = [*cgroups(short), *_podmans_cgroups(running)]
-    _end(running)
+    groups = cgroups(short)
+    for _ in range(_ROUNDS):  # conmon may start podman to clean up just while it is ended
+        running = processes(folder, short)
+        groups += _podmans_cgroups(running)
+        if not running:
+            break
+        _end(running)
     for place in mounts(folder, short):
         subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
     for name in bridges(folder):
