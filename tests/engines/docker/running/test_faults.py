@@ -180,3 +180,31 @@ def test_an_owner_is_dead_when_its_process_or_its_boot_is_over():
     assert is_dead(f"{pid} {start} another-boot {namespace}")
     assert not is_dead(f"{pid} {int(start) + 1} {boot} pid:[1]")  # it cannot be seen from here
     assert not any(map(is_dead, ("", "x", "1 2 3", "-1 2 3 4")))
+
+
+def test_where_this_machine_does_not_show_the_container_the_engine_is_asked(harbour, host, small_image, tmp_path):
+    """As with a daemon in a virtual machine: here in a process namespace that has none of its processes."""
+    apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no process namespace can be made here")
+    program = f"""
+from pathlib import Path
+from nova_spi.engines.docker.engine import DockerEngine
+from nova_spi.engines.port import Image, Job, Limits, Recipe
+from nova_spi.progress import Silent
+folder = Path({str(tmp_path)!r})
+image = Image({small_image.name!r}, Path({str(small_image.layout)!r}), {small_image.manifest!r}, {small_image.config!r})
+engine = DockerEngine({host!r})
+environment = engine.provide(Recipe(folder, image=image), Silent())
+def run(source, seconds):
+    job = Job(('/opt/model/bin/python', '-c', source), folder, Path('/app'), {{}}, folder / 'log',
+        Limits(seconds, memory_bytes=100 << 20, grace_seconds=0.3), environment=environment, network='none',
+        labels={{'dev.nova-spi.execution': {harbour.id!r}}})
+    outcome = engine.run(job, Silent())
+    print(outcome.reason, outcome.exit_code, outcome.signal, flush=True)
+run("import os,time;os.close(1);os.close(2);time.sleep(0.5);raise SystemExit(3)", 20.0)
+run({STUBBORN!r}, 1.0)
+"""
+    found = subprocess.run([*apart, sys.executable, "-c", program], capture_output=True, text=True)
+    assert found.stdout.splitlines() == ["exited 3 None", "timeout None 9"], found.stderr
+    assert "on\n" in (tmp_path / "log").read_text()
