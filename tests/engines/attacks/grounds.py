@@ -211,13 +211,16 @@ class ProcessGround(Place):
         finally:
             self.program = before
 
-    def run(self, *argv: str, network: str = "none", variables=None, readable=(), **limits: float) -> Ended:
+    def run(
+        self, *argv: str, network: str = "none", variables=None, readable=(), log: str = "log.txt", **limits: float
+    ) -> Ended:
         """Runs the engine's Python with these arguments; none asks for the report alone."""
-        self.log.unlink(missing_ok=True)
+        place = self.folder / log
+        place.unlink(missing_ok=True)
         asked = {
             "folder": str(self.work),
             "cache": str(self.folder / "cache"),
-            "log": str(self.log),
+            "log": str(place),
             "argv": [self.program, "-B", *argv] if argv else [],
             "image": self.image,
             "level": self.level,
@@ -230,7 +233,7 @@ class ProcessGround(Place):
         done = as_user(self.who, [self.python, "-B", "-c", DRIVER], json.dumps(asked))
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)
-        return Ended(said["outcome"], self.log.read_text(errors="replace") if argv else "", said["rows"])
+        return Ended(said["outcome"], place.read_text(errors="replace") if argv else "", said["rows"])
 
 
 class ImageGround(ProcessGround):
@@ -248,7 +251,7 @@ class ContainerGround(Place):
     """The docker engine, on Docker's socket or on Podman's."""
 
     level = "container"
-    own = ("/app", "/tmp", "/dev/shm", "/run", "/var/tmp")
+    own = ("/app", "/tmp", "/dev/shm", "/dev/mqueue", "/run", "/var/tmp")
 
     def __init__(self, kind: str, address: str, image: Image) -> None:
         super().__init__("root" if os.geteuid() == 0 else "user")
@@ -256,27 +259,30 @@ class ContainerGround(Place):
         self.engine = DockerEngine(address)
         self.environment = self.engine.provide(Recipe(Path("/"), image=image), Silent())
 
-    def run(self, *argv: str, network: str = "none", variables=None, readable=(), **limits: float) -> Ended:
+    def run(
+        self, *argv: str, network: str = "none", variables=None, readable=(), log: str = "log.txt", **limits: float
+    ) -> Ended:
         """Runs the image's Python with these arguments; none asks for the report alone."""
         assert not readable
         given = Limits(**({"timeout_seconds": 60.0} | limits))
         rows = {row.what: asdict(row) for row in self.engine.protection(given, network)}
         if not argv:
             return Ended({}, "", rows)
-        self.log.unlink(missing_ok=True)
+        place = self.folder / log
+        place.unlink(missing_ok=True)
         job = Job(
             (str(self.environment.python), "-B", *argv),
             self.work,
             Path("/app"),
             dict(self.environment.variables) | {"FACTS": self.facts()} | (variables or {}),
-            self.log,
+            place,
             given,
             network=network,
             environment=self.environment,
             mounts=(Mount(self.work, Path("/app"), writable=True),),
         )
         outcome = asdict(self.engine.run(job, Silent()))
-        return Ended(outcome, self.log.read_text(errors="replace"), rows)
+        return Ended(outcome, place.read_text(errors="replace"), rows)
 
     def close(self) -> None:
         """Takes everything away."""

@@ -72,7 +72,7 @@ def test_its_processes_and_threads_are_counted(ground):
 
 def test_a_log_without_an_end_is_cut(ground):
     source = "import os\nwhile True: os.write(1, b'x' * 60000)"
-    ended = ground.run("-c", source, timeout_seconds=1.0, grace_seconds=0.1, log_bytes=100_000)
+    ended = ground.run("-c", source, timeout_seconds=0.6, grace_seconds=0.1, log_bytes=100_000)
     assert ended.outcome["reason"] == "timeout"
     assert ended.outcome["log_truncated"]
     assert len(ended.log) < 100_200
