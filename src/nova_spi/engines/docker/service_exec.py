@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from nova_spi.engines.docker.service_streams import ERR, frames
 from nova_spi.engines.docker.services import Service, must_run
 
 if TYPE_CHECKING:
@@ -40,11 +41,9 @@ def execute(connection: "Connection", service: Service, words: tuple[str, ...], 
     api: Any = connection.client.api
     with connection.speaking("running a program in a container"):
         identity = api.exec_create(service.id, list(words), stdout=True, stderr=True)["Id"]
-        for told, failed in api.exec_start(identity, stream=True, demux=True):
-            if told:
-                out(told)
-            if failed:
-                err(failed)
+    for stream, piece in frames(connection, "POST", f"/exec/{identity}/start", {"Detach": False, "Tty": False}):
+        (err if stream == ERR else out)(piece)
+    with connection.speaking("running a program in a container"):
         return _status(api, identity)
 
 

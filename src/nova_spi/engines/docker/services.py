@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from nova_spi.engines.docker.service_streams import frames
 from nova_spi.errors import UsageError
 
 if TYPE_CHECKING:
@@ -208,9 +209,9 @@ class Services:
         Raises:
             EngineUnavailable: The engine does not answer, or keeps no log of it.
         """
-        lines: Any = "all" if tail is None else tail
-        with self.connection.speaking("reading a container's log"):
-            yield from self._api.logs(service.id, stdout=True, stderr=True, stream=True, follow=follow, tail=lines)
+        query = f"stdout=1&stderr=1&follow={int(follow)}&tail={'all' if tail is None else tail}"
+        for _, piece in frames(self.connection, "GET", f"/containers/{service.id}/logs?{query}"):
+            yield piece
 
     def _inspected(self, identity: str) -> Service | None:
         from docker.errors import NotFound

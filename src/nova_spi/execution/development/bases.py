@@ -95,7 +95,7 @@ def base_for(folder: "Folder", asked: Asked, settings: Settings) -> Base:
     public, why = said, reason
     if public is None:
         public, why = _of_project(folder, execution, settings, python or DEFAULT_PYTHON)
-    if Path(public).exists() or public == DEBIAN:
+    if _on_disk(public) or public == DEBIAN:
         public, _ = domain_base(folder.manifest.model.domain, "cpu", python or DEFAULT_PYTHON)
         why = f"{why}; others can pull this one"
     approve(Reference.parse(public))
@@ -112,7 +112,7 @@ def _with_cuda(cuda: str, said: str | None) -> str:
             mend="Name one of these, or a base of your own: --base-image HOST/NAME@sha256:...",
             code="build.no_cuda_base",
         )
-    if f"cuda{cuda}" in said or f"cuda:{cuda}" in said or Path(said).exists() or "@" in said:
+    if f"cuda{cuda}" in said or f"cuda:{cuda}" in said or _on_disk(said) or "@" in said:
         return said
     raise BuildFailed(
         f"The base image {said} is not known to have CUDA {cuda[:40]}.",
@@ -132,3 +132,9 @@ def _of_project(folder: "Folder", execution: "Execution", settings: Settings, py
     device = "cuda" if execution.cuda_version or (gpu and gpu.count) else "cpu"
     found, reason = domain_base(folder.manifest.model.domain, device, ".".join(python.split(".")[:2]))
     return found, reason.rstrip(".")
+
+
+def _on_disk(said: str) -> bool:
+    """Whether it is a layout or an archive, as `nova_spi.images.base.open_base` sees it: a path, or ``DIR:TAG``."""
+    folder, colon, _ = said.partition(":")
+    return said.startswith(("/", "./", "../")) or Path(said).exists() or (bool(colon) and Path(folder).is_dir())
