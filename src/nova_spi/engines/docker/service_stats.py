@@ -4,6 +4,8 @@ The engine's ``stats`` without ``one-shot`` costs a whole second, since it looks
 single looks, and the use of the processor is the difference between two of ours.
 """
 
+import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -127,8 +129,6 @@ def _cpu_percent(before: Mapping[str, Any], now: Mapping[str, Any]) -> float:
 def _limit(service: Service, memory: Mapping[str, Any]) -> int | None:
     limit = _whole(memory.get("limit"))
     with suppress(OSError, ValueError, AttributeError):
-        import os
-
         return limit if 0 < limit < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") else None
     return limit or None
 
@@ -141,4 +141,4 @@ def _map(found: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 
 def _whole(value: Any) -> int:
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else 0
