@@ -399,4 +399,4 @@ def test_outside_of_a_project_only_all_can_be_shown(docker_host, machine, monkey
     monkeypatch.setenv("DOCKER_HOST", docker_host)
     monkeypatch.chdir(machine)
     assert call_json("container", "list")[1]["error"]["code"] == "manifest.unreadable"
-    assert call_json("container", "list", "--all") == (0, {"schema_version": "1", "containers": []})
+    assert call_json("container", "list", "--all") == (0, {"schema_version": "1", "ok": True, "containers": []})

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -133,3 +134,16 @@ def test_what_is_said_of_images_is_as_the_page_says(told, base, tmp_path, monkey
     hold(shown, "inspect-image")
     hold(shown["image"], "inspect-image", "image")
     assert {tuple(each) for each in shown["image"]["layers"]} == {("digest", "size", "media_type", "made_by")}
+
+
+def test_what_init_env_makes_is_as_the_page_says(told, monkeypatch):
+    monkeypatch.setenv("NOVA_SPI_ENGINE", "process")
+    told("create", "it", "--domain", "text")
+    version = ".".join(map(str, sys.version_info[:2]))
+    hold(told("init-env", "it", "--python-version", version), "init-env")
+
+
+def test_a_container_is_as_the_page_says():
+    from nova_spi.engines.docker.services import Service
+
+    hold(Service("1" * 64, "it", "service", "mark", "it:1", "it:1", "running").to_dict(), "container", "containers")

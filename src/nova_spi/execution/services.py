@@ -8,7 +8,6 @@ The project itself is in the image, read-only, as it was built.
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,15 +20,7 @@ from nova_spi.engines.docker.loading import ensure_loaded
 from nova_spi.engines.docker.owning import give
 from nova_spi.engines.docker.preparing import flags_of
 from nova_spi.engines.docker.reaping import OWNER, RUN
-from nova_spi.engines.docker.service_starting import (
-    Health,
-    Port,
-    Restarting,
-    Staying,
-    checks_health,
-    project_network,
-    start,
-)
+from nova_spi.engines.docker.service_starting import Port, Staying, project_network, start
 from nova_spi.engines.docker.services import FOLDER, IMAGE, KIND, MODEL, PROJECT, STOP_SECONDS, Service, Services
 from nova_spi.engines.port import Environment, Image, Job, Recipe
 from nova_spi.errors import UsageError
@@ -39,6 +30,7 @@ from nova_spi.execution.places import PRIVATE
 from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.request import Request
 from nova_spi.execution.run import make_request
+from nova_spi.execution.service_care import health_of, restarting_of
 from nova_spi.execution.service_folders import VALUES, ServiceFolders
 from nova_spi.execution.variables import in_image
 from nova_spi.progress import Progress, Silent
@@ -142,14 +134,23 @@ class _Start:
         self._make_room(services)
         image = self._wish.image or built(request)
         environment = self._engine.provide(Recipe(request.folder.root, image=image), request.progress)
+        try:
+            return services.find(self._started(image, environment))
+        except BaseException:
+            remove_tree(self._private / VALUES)
+            raise
+
+    def _started(self, image: Image, environment: Environment) -> str:
+        request = self._request
         job = self._job(environment)
         flags = self._flags(job, ensure_loaded(self._connection, image, request.progress), image)
         if flags.user.owner is not None:
             give(job, flags.user.owner)
         request.progress.stage("container", self._name)
-        restarting = self._restarting()
-        identity = start(self._connection, flags, Staying(restarting, self._health(restarting), self._wish.ports))
-        return services.find(identity)
+        warn = request.progress.warn
+        restarting = restarting_of(self._execution, self._connection, warn)
+        health = health_of(self._execution, self._connection, restarting, warn)
+        return start(self._connection, flags, Staying(restarting, health, self._wish.ports))
 
     def _named(self) -> str:
         if self._wish.name is not None:
@@ -227,40 +228,3 @@ class _Start:
             "SPI_ERROR_FILE": f"{base}/outputs/error.json",
             "SPI_SECRETS_DIR": str(SECRETS),
         }
-
-    def _restarting(self) -> Restarting:
-        restart = self._execution.restart
-        if restart is None or restart.policy == "no":
-            return Restarting()
-        engine = "Docker" if self._connection.engine == "docker" else "Podman"
-        if "backoff_seconds" in restart.model_fields_set:
-            own = "0.1 s, twice as long each time" if engine == "Docker" else "none"
-            self._request.progress.warn(
-                f"{engine} has its own pause between restarts ({own}); restart.backoff_seconds does not count here."
-            )
-        if restart.policy == "always":
-            if "max_retries" in restart.model_fields_set:
-                self._request.progress.warn(
-                    f"{engine} restarts without an end where the policy is 'always'; max_retries does not count."
-                )
-            return Restarting("always")
-        return Restarting("on-failure", restart.max_retries)
-
-    def _health(self, restarting: Restarting) -> Health | None:
-        check = self._execution.health_check
-        if check is None or (check.command is None and check.callable is None):
-            return None
-        if not checks_health(self._connection):
-            self._request.progress.warn(
-                "The health check does not run: Podman has systemd's timers run it, and systemd does not run here."
-            )
-        words = ["python", "-m", "nova_spi_runtime.health", "--timeout", f"{check.timeout_seconds:g}"]
-        words += ["--retries", str(check.retries)]
-        if restarting.policy != "no":
-            words.append("--end")
-        if check.callable is not None:
-            words += ["--callable", check.callable]
-        else:
-            command = check.command or ()
-            words += ["--", *(shlex.split(command) if isinstance(command, str) else command)]
-        return Health(tuple(words), check.interval_seconds, check.timeout_seconds, check.retries)

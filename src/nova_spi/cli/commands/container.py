@@ -58,7 +58,7 @@ def list_(state: State, every: bool) -> None:
     with _services(every=every) as services:
         found = services.all()
     if state.machine:
-        style.print_json({"schema_version": style.SCHEMA_VERSION, "containers": [each.to_dict() for each in found]})
+        _print({"containers": [each.to_dict() for each in found]})
     elif found:
         containers.show_containers(found)
     elif not state.silent:
@@ -96,7 +96,7 @@ def start(
         service = start_service(folder, wish, Settings.load(folder.root), progress)
     place = private_folder(folder.root, service)
     if state.machine:
-        style.print_json(_one(service) | {"folder": str(place)})
+        _print(service.to_dict() | {"folder": str(place)})
     elif not state.silent:
         style.say(f"{style.Paint(sys.stdout).green('✓')} Started {service.name}")
         for port in service.ports:
@@ -115,7 +115,7 @@ def stop(state: State, name: str | None, timeout: int) -> None:
     with _services() as services:
         service = stop_service(services.connection, open_folder(Path()), _chosen(services, name), timeout)
     if state.machine:
-        style.print_json(_one(service))
+        _print(service.to_dict())
     elif not state.silent:
         style.say(f"{style.Paint(sys.stdout).green('✓')} Stopped {service.name}")
 
@@ -141,7 +141,7 @@ def logs(state: State, name: str | None, follow: bool, tail: int | None) -> None
             for line in lines:
                 style.say(json.dumps({"name": service.name, "line": line}, ensure_ascii=True))
         else:
-            style.print_json({"schema_version": style.SCHEMA_VERSION, "name": service.name, "lines": list(lines)})
+            _print({"name": service.name, "lines": list(lines)})
 
 
 @_part("exec", short_help="Run a further program in a container.")
@@ -160,7 +160,7 @@ def exec_(state: State, name: str, words: tuple[str, ...]) -> int:
             told: dict[str, list[bytes]] = {"output": [], "errors": []}
             status = execute(services.connection, service, words, told["output"].append, told["errors"].append)
             texts = {each: b"".join(pieces).decode("utf-8", "replace") for each, pieces in told.items()}
-            style.print_json(_one(service) | {"ok": status == 0, "exit_code": status, **texts})
+            _print({"name": service.name, "exit_code": status, **texts}, ok=status == 0)
             return status
         if all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
             return execute_on_terminal(services.connection, service, words)
@@ -185,8 +185,7 @@ def stats(state: State, name: str | None, no_stream: bool, every: bool) -> None:
         )
         for uses in watch(services.connection, chosen, stream=stream) if chosen else [[]]:
             if state.machine:
-                found = [each.to_dict() for each in uses]
-                style.print_json({"schema_version": style.SCHEMA_VERSION, "containers": found})
+                _print({"containers": [each.to_dict() for each in uses]})
                 continue
             containers.show_use(uses, again=stream)
 
@@ -220,8 +219,7 @@ def prune(state: State, images: bool, yes: bool) -> None:
     if state.machine:
         removed = [each.to_dict() for each in gone]
         kept = [each.to_dict() for each in found if each not in gone]
-        told = {"ok": True, "removed": removed, "kept": kept, "bytes": freed}
-        style.print_json({"schema_version": style.SCHEMA_VERSION} | told)
+        _print({"removed": removed, "kept": kept, "bytes": freed})
     elif not state.silent:
         style.say(f"{style.Paint(sys.stdout).green('✓')} Removed {len(gone)}, {containers.size(freed)}")
 
@@ -243,5 +241,5 @@ def _chosen(services: "Services", name: str | None) -> "Service":
     return services.find(name) if name else services.only()
 
 
-def _one(service: "Service") -> dict[str, Any]:
-    return {"schema_version": style.SCHEMA_VERSION, "ok": True} | service.to_dict()
+def _print(told: dict[str, Any], *, ok: bool = True) -> None:
+    style.print_json({"schema_version": style.SCHEMA_VERSION, "ok": ok} | told)
