@@ -71,8 +71,8 @@ def execute_on_terminal(connection: "Connection", service: Service, words: tuple
         stream = api.exec_start(identity, tty=True, socket=True)
         socket = getattr(stream, "_sock", stream)
         try:
-            with _raw(0), _resized(api, identity):
-                _pass_on(socket.fileno(), socket)
+            with _raw(0), _resized(api, identity) as tell_size:
+                _pass_on(socket.fileno(), socket, tell_size)
         finally:
             stream.close()
         return _status(api, identity)
@@ -83,15 +83,18 @@ def _status(api: Any, identity: str) -> int:
     return NOT_STARTED if found is None else int(found)
 
 
-def _pass_on(descriptor: int, socket: Any) -> None:
+def _pass_on(descriptor: int, socket: Any, tell_size: Callable[[], None]) -> None:
     """What is typed goes in, what is written comes out, until the program ends."""
-    waiting = [0, descriptor]
+    waiting, heard = [0, descriptor], False
     while True:
         ready, _, _ = select.select(waiting, [], [])
         if descriptor in ready:
             told = os.read(descriptor, PIECE)
             if not told:
                 return
+            if not heard:
+                heard = True
+                tell_size()  # Podman forgets what it is told before the program runs
             while told:
                 told = told[os.write(1, told) :]
         if 0 in ready:
@@ -117,7 +120,7 @@ def _raw(descriptor: int) -> Iterator[None]:
 
 
 @contextmanager
-def _resized(api: Any, identity: str) -> Iterator[None]:
+def _resized(api: Any, identity: str) -> Iterator[Callable[[], None]]:
     """The program knows how large the terminal is, also when that changes."""
     import fcntl
     import termios
@@ -130,6 +133,6 @@ def _resized(api: Any, identity: str) -> Iterator[None]:
     before = signal.signal(signal.SIGWINCH, tell)
     try:
         tell()
-        yield
+        yield tell
     finally:
         signal.signal(signal.SIGWINCH, before)
