@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench import executing, installing, isolating, starting, validating
+from bench import building, containing, crowding, executing, installing, isolating, starting, validating
 from bench.measuring import environment
 
 RESULTS = Path(__file__).with_name("results")
@@ -17,12 +17,12 @@ def main() -> int:
     """Measures everything."""
     found = []
     print(f"{'figure':<22} {'median':>9} {'unit':<9} {'bound':>6}  notes")
-    for part in (starting, validating, executing, isolating, installing):
+    for part in (starting, validating, executing, isolating, crowding, containing, building, installing):
         for figure in part.figures():
             found.append(figure)
             mark = " " if figure.within else "!"
             print(
-                f"{figure.name:<22} {figure.value:>9.2f} {figure.unit:<9} {figure.bound:>6.0f} {mark} {figure.notes}",
+                f"{figure.name:<22} {figure.value:>9.2f} {figure.unit:<9} {figure.bound:>6.2f} {mark} {figure.notes}",
                 flush=True,
             )
     RESULTS.mkdir(exist_ok=True)

@@ -241,6 +241,14 @@ class Engine(Protocol):
         """
         ...
 
-    def protection(self, limits: Limits, network: Network = "full") -> tuple[Protection, ...]:
-        """What this engine enforces of ``limits`` and ``network`` on this machine, and what it does not protect."""
+    def protection(
+        self, limits: Limits, network: Network = "full", *, image: Image | None = None
+    ) -> tuple[Protection, ...]:
+        """What this engine enforces on this machine, and what it does not protect.
+
+        Args:
+            limits: What a run may use.
+            network: What of the network it sees.
+            image: What it runs in, where that is known.
+        """
         ...

@@ -28,10 +28,10 @@ def with_image(request: Request) -> Request:
 def built(request: Request) -> Image:
     """The project's image, out of the store or built now; layers that have not changed are there already."""
     from nova_spi.artifacts.layout import Layout
-    from nova_spi.images.build import build_image
+    from nova_spi.execution.building import build
 
     layout = Layout.create(request.settings.store)
-    image = build_image(request.folder, layout, settings=request.settings, progress=request.progress)
+    image = build(request.folder, layout, request.settings, progress=request.progress)
     return image_of(image, layout)
 
 

@@ -166,7 +166,9 @@ def beginning(request: "Request", run: RunFolder) -> dict[str, Any]:
         "engine": {
             "name": engine.name,
             "level": getattr(engine, "level", engine.name),
-            "protections": [asdict(one) for one in engine.protection(limits, request.execution.network)],
+            "protections": [
+                asdict(one) for one in engine.protection(limits, request.execution.network, image=request.image)
+            ],
         },
         "environment": None,
         "inputs": {},

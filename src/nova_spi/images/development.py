@@ -9,21 +9,18 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.configs import ImageConfig
-from nova_spi.artifacts.documents import dump_object
 from nova_spi.artifacts.layout import Layout
-from nova_spi.artifacts.manifests import Manifest, write_manifest
-from nova_spi.artifacts.media_types import IMAGE_CONFIG
+from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
-from nova_spi.images.base import Base, check_python, open_base
-from nova_spi.images.build import as_oci
-from nova_spi.images.choice import choose_base
-from nova_spi.images.debian_system import resolve_system, system_layer
+from nova_spi.images.base import Base
+from nova_spi.images.basing import Ground, system_layers, take_ground
+from nova_spi.images.describing import write_image
 from nova_spi.images.layers import Entry, Layer, write_layer
-from nova_spi.images.steps import check_steps
+from nova_spi.images.steps import Steps
 from nova_spi.images.wheels import ENVIRONMENT, install_packages
 from nova_spi.progress import Progress
 from nova_spi.project import requirements
@@ -73,6 +70,7 @@ def build_development(
     settings: Settings,
     progress: Progress,
     cached: bool = True,
+    steps: Steps | None = None,
 ) -> DevelopmentImage:
     """Makes the image, or finds it.
 
@@ -85,6 +83,7 @@ def build_development(
         settings: For the base and the cache.
         progress: Is told.
         cached: Whether an image that is there counts.
+        steps: Who runs what must run inside the image; None is nobody.
 
     Raises:
         BuildFailed: There is no base, it does not do, or a wheel is missing.
@@ -95,25 +94,20 @@ def build_development(
 
     execution = folder.manifest.execution or Execution()
     platform = Platform.here()
-    chosen = choose_base(folder, layout, platform, said=base, settings=settings, progress=progress)
-    check_steps(execution, chosen.reference_or_path)
-    progress.stage("base", f"{chosen.reference_or_path}: {chosen.reason}")
-    found = open_base(
-        chosen.reference_or_path, layout, platform, progress, locked=chosen.pin, cache_dir=settings.cache_dir
-    )
-    check_python(found, execution.python_version)
+    ground = take_ground(folder, layout, platform, said=base, settings=settings, progress=progress, steps=steps)
+    found = ground.base
     snapshot = _snapshot(folder, execution, more)
     name = _name(folder, execution, found, snapshot)
     there = layout.names().get(name) if cached else None
     if there is not None:
         manifest = layout.manifest(there)
     else:
-        layers = _layers(execution, found, snapshot, layout, platform, settings, progress)
+        layers = _layers(ground, snapshot, layout, platform, settings, progress)
         manifest = _image(execution, found, layers, layout)
         layout.name(manifest.descriptor, name)
     config = layout.config(manifest)
     return DevelopmentImage(
-        name, manifest, config, found.name, chosen.reason, found.python.version, cached=there is not None
+        name, manifest, config, ground.origin.name, ground.reason, found.python.version, cached=there is not None
     )
 
 
@@ -143,20 +137,16 @@ def _name(folder: "Folder", execution: "Execution", base: Base, snapshot: requir
 
 
 def _layers(
-    execution: "Execution",
-    base: Base,
+    ground: Ground,
     snapshot: requirements.Snapshot | None,
     layout: Layout,
     platform: Platform,
     settings: Settings,
     progress: Progress,
 ) -> list[Layer]:
-    layers = []
-    if names := tuple(sorted(set(execution.system_packages))):
-        packages = resolve_system(names, base.packages, platform, settings.cache_dir, progress)
-        layers.append(system_layer(packages, layout, platform, settings.cache_dir, progress))
+    layers = system_layers(ground.pin, layout, platform, settings, progress)
     with tempfile.TemporaryDirectory(prefix="nova-spi-") as scratch:
-        entries = install_packages(snapshot, base.python, platform, Path(scratch), progress)
+        entries = install_packages(snapshot, ground.base.python, platform, Path(scratch), progress)
         layers.append(write_layer(layout, entries, "nova-spi: packages"))
     layers.append(write_layer(layout, _runtime(), "nova-spi: the runtime"))
     return layers
@@ -170,29 +160,12 @@ def _runtime() -> list[Entry]:
 
 
 def _image(execution: "Execution", base: Base, layers: list[Layer], layout: Layout) -> Manifest:
-    document: dict[str, Any] = {
-        "architecture": base.config.platform.architecture,
-        "os": base.config.platform.os,
-        **({"variant": base.config.platform.variant} if base.config.platform.variant else {}),
-        "config": {
-            "WorkingDir": execution.base_work_dir,
-            "Env": [f"{name}={value}" for name, value in _variables(execution, base).items()],
-            "Labels": {"org.opencontainers.image.base.name": base.name, "dev.nova-spi.development": FORMAT},
-        },
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": [str(each) for each in (*base.config.diff_ids, *(layer.diff_id for layer in layers))],
-        },
-        "history": [
-            *({"created_by": f"from {base.name}"} for _ in base.manifest.layers),
-            *({"created_by": layer.made_by} for layer in layers),
-        ],
+    config = {
+        "WorkingDir": execution.base_work_dir,
+        "Env": [f"{name}={value}" for name, value in _variables(execution, base).items()],
+        "Labels": {"org.opencontainers.image.base.name": base.name, "dev.nova-spi.development": FORMAT},
     }
-    config = layout.blobs.write(dump_object(document), IMAGE_CONFIG)
-    blobs = [*(as_oci(each) for each in base.manifest.layers), *(layer.descriptor for layer in layers)]
-    manifest = write_manifest(config, blobs)
-    layout.blobs.write(manifest.raw, manifest.media_type)
-    return manifest
+    return write_image(layout, base, layers, config)
 
 
 def _variables(execution: "Execution", base: Base) -> dict[str, str]:

@@ -1,36 +1,70 @@
-"""What a project asks for that only a program inside the image can do.
+"""What a project asks for that only a program inside the image can do, and who does it.
 
-An image that is made without running anything refuses it; an engine's own build does it.
+An image that is made without running anything cannot do it; a container engine's own build can, where there is one. It
+makes the base alone: packages, runtime and app come on top as always.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from nova_spi.artifacts.layout import Layout
+from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images import debian
 
 if TYPE_CHECKING:
+    from nova_spi.images.base import Base
     from nova_spi.manifest.models import Execution
 
 CODE = "build.needs_step"
+OWN = "Dockerfile"
+"""Named as the base image: the project's own file of this name makes it."""
 
 
-def check_steps(execution: "Execution", base: str) -> None:
-    """Refuses what cannot be done on a base without running anything.
+class Steps(Protocol):
+    """Somebody who can run programs while an image is built."""
 
-    Args:
-        execution: Of the manifest.
-        base: What the image is built from, as it was chosen.
+    def with_packages(self, layout: Layout, base: "Base", packages: Sequence[str], platform: Platform) -> str:
+        """Adds packages of the base's own package manager.
 
-    Raises:
-        BuildFailed: With the code ``build.needs_step``.
-    """
-    if not execution.system_packages or base == debian.NAME:
-        return
-    raise needs_step(
-        "execution.system_packages needs a step that runs inside the image.",
-        f"It names {', '.join(execution.system_packages)[:200]}, and on {base} only its own package manager adds them.",
-        "Use a base image that has them, and leave system_packages out; or --base-image debian.",
-    )
+        Returns:
+            What was made of it, as `nova_spi.images.base.open_base` takes it.
+
+        Raises:
+            BuildFailed: There is nobody, or a step failed.
+        """
+        ...
+
+    def own(self, layout: Layout, platform: Platform) -> str:
+        """Builds the project's own Dockerfile; as `with_packages`."""
+        ...
+
+
+class NoSteps:
+    """Nobody: what needs a step is refused."""
+
+    def with_packages(self, layout: Layout, base: "Base", packages: Sequence[str], platform: Platform) -> str:
+        """Refuses; see `Steps.with_packages`."""
+        del layout, platform
+        raise needs_step(
+            "execution.system_packages needs a step that runs inside the image.",
+            f"It names {', '.join(packages)[:200]}, and on {base.name} only its own package manager adds them.",
+            "Use a base image that has them, and leave system_packages out; or --base-image debian.",
+        )
+
+    def own(self, layout: Layout, platform: Platform) -> str:
+        """Refuses; see `Steps.own`."""
+        del layout, platform
+        raise needs_step(
+            f"The base image is the project's own {OWN}, which needs steps that run inside the image.",
+            "Nothing runs while an image is built without a container engine.",
+            "Start Docker or Podman, or name another base: --base-image debian.",
+        )
+
+
+def packages_for_engine(execution: "Execution", base: str) -> tuple[str, ...]:
+    """The system packages that somebody must install inside the image; on ``debian`` they are laid out from outside."""
+    return () if base == debian.NAME else tuple(sorted(set(execution.system_packages)))
 
 
 def needs_step(message: str, why: str, mend: str) -> BuildFailed:

@@ -258,12 +258,15 @@ class Project:
         cache: bool = True,
         progress: Progress | None = None,
     ) -> "Container":
-        """Builds the model's image into the local store, without a daemon; the same project gives the same digest.
+        """Builds the model's image into the local store; the same project gives the same digest.
+
+        No container engine is needed, unless the manifest asks for system packages on a base from a registry or for
+        the project's own Dockerfile.
 
         Args:
             tag: The image's name; None is the model's name and version.
-            base_image: A reference, or a path of an OCI layout or an archive; None takes the manifest's, that of
-                nova-spi.lock, the settings' or the domain's.
+            base_image: A reference, a path of an OCI layout or an archive, ``debian`` or ``Dockerfile``; None takes the
+                manifest's, that of nova-spi.lock, the settings' or the domain's.
             platform: ``linux/amd64`` or ``linux/arm64``; None is this machine's.
             cache: Whether layers of earlier builds count.
             progress: Who listens.
@@ -278,20 +281,20 @@ class Project:
         from nova_spi.artifacts.layout import Layout
         from nova_spi.artifacts.platforms import Platform
         from nova_spi.artifacts.references import Reference
+        from nova_spi.execution.building import build
         from nova_spi.execution.opening import image_of
-        from nova_spi.images.build import build_image
         from nova_spi.sdk.container import Container
 
         settings = Settings.load(self.root)
         layout = Layout.create(settings.store)
-        image = build_image(
+        image = build(
             self._folder,
             layout,
+            settings,
             base=base_image,
             platform=Platform.parse(platform) if platform else None,
             name=Reference.parse(tag) if tag else None,
             cached=cache,
-            settings=settings,
             progress=progress,
         )
         return Container(self._folder, image_of(image, layout))

@@ -31,7 +31,8 @@ EXAMPLES = (
 @click.option("--tag", help="The image's name. [default: the model's name and version]")
 @click.option(
     "--base-image",
-    help="A reference, an OCI layout or an archive on disk, or debian. [default: the manifest's, else nova-spi.lock's]",
+    help="A reference, an OCI layout or an archive on disk, debian, or Dockerfile. [default: the manifest's, else "
+    "nova-spi.lock's]",
 )
 @click.option("--platform", help="For another machine: linux/amd64, linux/arm64. [default: this machine's]")
 @click.option("--push", is_flag=True, help="Push the image to a registry.")
@@ -55,13 +56,13 @@ def command(
 ) -> None:
     """Build an image of the project PATH (default: the current folder) into the local store.
 
-    The same project gives the same digest on any machine. Nothing runs inside the image while it is built: packages
-    come as wheels, and execution.system_packages only on the base debian. The first build writes which base it took
-    into nova-spi.lock; later ones take that one.
+    The same project gives the same digest on any machine. Nothing runs inside the image while it is built, and packages
+    come as wheels. Only system packages on a base from a registry, and the project's own Dockerfile as a base, need a
+    container engine. The first build writes which base it took into nova-spi.lock; later ones take that one.
     """
     from nova_spi.artifacts.layout import Layout
     from nova_spi.artifacts.platforms import Platform
-    from nova_spi.images.build import build_image
+    from nova_spi.execution.building import build
     from nova_spi.project.folder import open_folder
     from nova_spi.settings import Settings
 
@@ -71,19 +72,21 @@ def command(
     name = _name(folder, settings, tag, push, registry)
     layout = Layout.create(settings.store)
     with Showing(state) as showing:
-        image = build_image(
+        image = build(
             folder,
             layout,
+            settings,
             base=base_image,
             platform=wanted,
             name=name,
             cached=not no_cache,
-            settings=settings,
             progress=showing,
         )
         pushed = _pushed(layout, image, showing) if push else None
     if archive is not None:
-        _write(layout, image, archive)
+        from nova_spi.artifacts.archive_writing import save_archive
+
+        save_archive(layout, image.manifest, archive, name=image.name)
     _show(image, layout, archive, pushed, state)
 
 
@@ -109,21 +112,6 @@ def _pushed(layout: "Layout", image: "BuiltImage", showing: Showing) -> "Referen
 
     with Registry.of(image.name) as registry:
         return push(registry, image.name, layout, image.manifest.descriptor, progress=showing)
-
-
-def _write(layout: "Layout", image: "BuiltImage", archive: Path) -> None:
-    from nova_spi.artifacts.archive_writing import write_archive
-    from nova_spi.errors import ArtifactInvalid
-
-    beside = archive.with_name(f".{archive.name}.part")
-    try:
-        with beside.open("wb") as stream:
-            write_archive(layout, image.manifest, stream, name=image.name)
-        beside.replace(archive)
-    except OSError as error:
-        raise ArtifactInvalid(f"{archive} cannot be written: {error.strerror}.", code="artifact.unwritable") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _show(

@@ -106,8 +106,11 @@ class DockerEngine:
         except ImageGone as error:
             raise EngineUnavailable("The image went away from the engine twice.", engine=self.name) from error
 
-    def protection(self, limits: Limits, network: Network = "full") -> tuple[Protection, ...]:
-        """See `nova_spi.engines.port.Engine.protection`."""
+    def protection(
+        self, limits: Limits, network: Network = "full", *, image: Image | None = None
+    ) -> tuple[Protection, ...]:
+        """See `nova_spi.engines.port.Engine.protection`; it is the same for every image."""
+        del image
         from nova_spi.engines.docker.report import protection
 
         return protection(self.connection, limits, network)

@@ -20,6 +20,7 @@ from nova_spi.engines.docker.service_starting import Port, Staying, project_netw
 from nova_spi.engines.docker.services import FOLDER, IMAGE, KIND, MODEL, PROJECT, Service, Services, must_run
 from nova_spi.engines.port import Gpus, Image, Job, Limits, Mount
 from nova_spi.errors import NovaSpiError, ProjectError
+from nova_spi.execution.building import EngineSteps
 from nova_spi.execution.development.bases import Base
 from nova_spi.execution.places import PRIVATE, ignored_by_git
 from nova_spi.images.development import FORMAT, DevelopmentImage, build_development
@@ -154,6 +155,7 @@ class _Making:
             settings=self._settings,
             progress=self._progress,
             cached=not force,
+            steps=EngineSteps(self._folder, cached=not force, progress=self._progress),
         )
         return self._made(image, recipe, force=force)
 

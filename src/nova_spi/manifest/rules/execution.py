@@ -9,6 +9,8 @@ from nova_spi.manifest.rules.scope import Scope, entries
 _ENTRIES = ("command", "module", "callable")
 _HEALTH = ("command", "callable")
 _RESERVED = ("INPUT_", "SPI_")
+_OWN_BASES = ("debian", "Dockerfile")
+"""Base images that are made here: from the distribution's packages, from the project's own file."""
 
 
 def check(scope: Scope) -> Iterator[Diagnostic]:
@@ -25,7 +27,7 @@ def check(scope: Scope) -> Iterator[Diagnostic]:
     yield from _reserved(scope)
     yield from _credentials(scope)
     image = execution.get("base_image")
-    if image and image != "debian" and "@sha256:" not in image:
+    if image and image not in _OWN_BASES and "@sha256:" not in image:
         message = f"the base image {image} has no digest; its tag can point to another image tomorrow"
         yield scope.at_value("SPI-M345", message, ("execution", "base_image"), "add @sha256:DIGEST")
 
