@@ -93,7 +93,7 @@ class Attached:
         """Moves what is still to come, until the stream ends or that moment, by the monotonic clock."""
         poller = select.poll()
         poller.register(self, select.POLLIN)
-        while not self.ended and not self._log.truncated:
+        while not self.ended:
             left = until - time.monotonic()
             if left <= 0 or not poller.poll(left * 1000):
                 return

@@ -218,23 +218,34 @@ class Running:
             Call(lambda: self._container.signal(number))
 
     def _last_words(self) -> None:
-        """The last sample, the rest of the log, and how the engine says that it ended."""
+        """The last sample, the rest of the log, and how the engine says that it ended.
+
+        The log is read on meanwhile, also where it is thrown away: Podman says nothing before it has passed it on.
+        """
         asked = None if self._state or self._hung else Call(self._container.state)
         if self._meter is not None:
             self._meter.sample()
-        if self._attached is not None and not self._hung:
-            self._attached.drain(time.monotonic() + LAST_LOG_SECONDS)
-        until = time.monotonic() + ANSWER_SECONDS
+        ended = time.monotonic()
+        until = min(self._give_up_at, ended + ANSWER_SECONDS, max(ended, self._deadline) + UNKILLABLE_SECONDS)
         while asked is not None and not self._hung:
-            while not asked.wait(CANCEL_SECONDS) and time.monotonic() < min(until, self._give_up_at):
-                if self.reason is None and (self._cancelled() or time.monotonic() > self._deadline):
-                    self._end("cancelled" if self._cancelled() else "timeout", time.monotonic(), 0)
-            self._hung = not asked.done
+            self._drain(asked, CANCEL_SECONDS)
             if asked.done:
                 self._state = self._asked(asked)
                 asked = Call(self._container.state) if self._state.get("Running") else None
+            elif self.reason is None and self._cancelled():
+                self.reason, until = "cancelled", min(until, time.monotonic() + UNKILLABLE_SECONDS)
+            self._hung = asked is not None and time.monotonic() > until
+        if self._attached is not None and not self._hung and not self._log.truncated:
+            self._attached.drain(time.monotonic() + LAST_LOG_SECONDS)
         if self._hung and self.reason is None:
             raise self._lost(f"It does not say how a container ended within {ANSWER_SECONDS:g} s.")
+
+    def _drain(self, asked: Call[Mapping[str, Any]], seconds: float) -> None:
+        """Reads the log until it ends, then waits for an answer; for so long together."""
+        until = time.monotonic() + seconds
+        if self._attached is not None:
+            self._attached.drain(until)
+        asked.wait(until - time.monotonic())
 
     def _outcome(self, seconds: float) -> Outcome:
         state = {} if self._hung else self._state

@@ -1,5 +1,6 @@
 """GPUs by CDI names, with a made-up device; what is missing where there is none."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,14 @@ def spec(names=("0", "1", "all"), kind=f"{VENDOR}/gpu"):
         return {"name": name, "containerEdits": edits}
 
     return {"cdiVersion": "0.5.0", "kind": kind, "devices": [device(name) for name in names]}
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory):
+    """Engines read one folder of the machine: tests of other workers see what this one writes there."""
+    with (tmp_path_factory.getbasetemp().parent / "cdi.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture
