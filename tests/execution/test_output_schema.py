@@ -60,7 +60,7 @@ values = st.recursive(
 
 
 def same(one, other):
-    """Equal as JSON Schema Core 4.2.2 says; jsonschema itself sorts before it compares, and misses [0], [False], [0]."""
+    """Equal as JSON Schema Core 4.2.2 says; jsonschema sorts before it compares, and misses [0], [False], [0]."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, list) and isinstance(other, list):
