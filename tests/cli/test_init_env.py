@@ -141,8 +141,9 @@ def test_another_python_is_refused_where_there_is_an_environment(project, prepar
 
 
 def test_a_python_that_is_not_here_is_told(project, call_json):
-    status, found = call_json("init-env", "--python-version", "3.99")
+    status, found = call_json("init-env", "--base-image", "python:3.11-slim", "--python-version", "3.99")
     assert (status, found["error"]["code"]) == (3, "engine.unavailable")
+    assert call_json("init-env", "--python-version", "3.99")[1]["error"]["code"] == "build.base_not_approved"
     status, found = call_json("init-env", "--python-version", "three")
     assert status == 2
 
@@ -151,7 +152,7 @@ def test_without_a_python_said_the_default_is_taken_or_the_running_one(project, 
     status, found = call_json("init-env")
     assert status == 0
     assert "3.12" in found["environment"]["reason"]
-    assert found["base"]["image"] == "python:3.12-slim"
+    assert found["base"]["image"] == "docker.io/library/python:3.12-slim"
 
 
 def test_the_manifests_own_python_counts_and_the_option_wins(project, call_json, prepare):
@@ -159,7 +160,7 @@ def test_the_manifests_own_python_counts_and_the_option_wins(project, call_json,
     (project / "manifest.yml").write_text(text.replace("execution:", f'execution:\n  python_version: "{HERE}"'))
     _, found = call_json("init-env")
     assert found["environment"]["reason"] == f"the manifest says {HERE}"
-    assert "FROM python:" + HERE in (project / ".devcontainer" / "Dockerfile").read_text()
+    assert f"FROM docker.io/library/python:{HERE}-slim" in (project / ".devcontainer" / "Dockerfile").read_text()
     assert "--python-version" in prepare()[1]["environment"]["reason"]
 
 

@@ -166,10 +166,13 @@ OPTIONS = {
     "test": "--case --command --input --input-file --secret --output --engine --require-isolation --timeout"
     " --debug --interactive",
     "build": "--tag --base-image --platform --no-cache --archive",
+    "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",
+    "container": "",
     "doctor": "",
     "help": "",
 }
 DEFAULTS = {
+    "init-env": ("the manifest's, else 3.12",),
     "create": ("the domain's", "0.1.0", "."),
     "validate": ("text",),
     "schema": ("the default command", "json-schema", "2020-12"),

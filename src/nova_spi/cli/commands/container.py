@@ -10,7 +10,7 @@ import click
 
 from nova_spi.cli import containers, style
 from nova_spi.cli.showing import Showing
-from nova_spi.cli.state import State, global_options
+from nova_spi.cli.state import State, global_options, output_format
 from nova_spi.cli.state import command as spi_command
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ EXAMPLES = (
     epilog="Examples: nova-spi help container --verbose",
 )
 @global_options
+@output_format()
 def command() -> None:
     """Show, start and end the containers of this project, in Docker or Podman.
 

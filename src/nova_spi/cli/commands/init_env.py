@@ -18,7 +18,6 @@ EXAMPLES = (
     "nova-spi init-env",
     "nova-spi init-env my-model --python-version 3.11 --with-jupyter",
     "nova-spi init-env --cuda-version 12.4 --attach",
-    "NOVA_SPI_ENGINE=process nova-spi init-env    # a virtual environment, also where Docker is",
 )
 
 
