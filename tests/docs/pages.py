@@ -2,12 +2,13 @@
 
 A ``console`` block holds commands after ``$ `` and, below each, lines of its output. A shown line must appear in the
 real output, in order; ``...`` in it stands for anything. A comment before the block changes how it is run:
-``<!-- exit: 1 -->`` expects that status, ``<!-- not run: REASON -->`` leaves the block out. A ``python`` block is a
-program; a ``yaml`` or ``text`` block with ``title="FILE"`` is written to that file.
+``<!-- exit: 1 -->`` expects that status, ``<!-- not run: REASON -->`` leaves the block out, ``<!-- with: docker -->``
+runs it where Docker answers, ``<!-- with: apt-get -->`` where that program is; both are left out elsewhere. A
+``python`` block is a program; a ``yaml`` or ``text`` block with ``title="FILE"`` is written to that file.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ class Step:
     status: int = 0
     title: str = ""
     line: int = 0
+    needs: str = ""
 
 
 @dataclass
@@ -46,10 +48,12 @@ def read_page(path: Path) -> Page:
         line = text.count("\n", 0, match.start("kind")) + 1
         status = int(remark.removeprefix("exit:")) if remark.startswith("exit:") else 0
         title = re.search(r'title="([^"]+)"', match["info"])
+        needs = remark.removeprefix("with:").strip() if remark.startswith("with:") else ""
         if match["kind"] == "console":
-            page.steps += list(commands(match["body"], status, line))
+            page.steps += [replace(step, needs=needs) for step in commands(match["body"], status, line)]
         elif match["kind"] == "python" or title:
-            page.steps.append(Step(match["kind"], match["body"], title=title[1] if title else "", line=line))
+            title_of = title[1] if title else ""
+            page.steps.append(Step(match["kind"], match["body"], title=title_of, line=line, needs=needs))
     return page
 
 
