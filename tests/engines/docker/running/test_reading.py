@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nova_spi.engines.docker.attached import Frames
@@ -18,7 +18,7 @@ from nova_spi.engines.port import Limits
 MB = 1 << 20
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=300), max_size=8), st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_frames_give_back_what_was_framed_however_it_is_cut(contents, cuts):
     stream = b"".join(b"\1\0\0\0" + len(each).to_bytes(4, "big") + each for each in contents)
@@ -29,13 +29,13 @@ def test_frames_give_back_what_was_framed_however_it_is_cut(contents, cuts):
     assert found == b"".join(contents)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=200))
 def test_frames_take_any_bytes(data):
     assert len(Frames().feed(data)) <= len(data)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=300))
 def test_any_text_can_be_read(text):
     assert all(isinstance(value, int) for value in pairs(text).values())
@@ -106,7 +106,7 @@ def test_a_process_whose_group_does_not_name_the_container_has_none():
     assert Cgroup.of_process(2**22 + 1, "x") is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)), st.integers(0, 999_999_999))
 def test_times_with_nanoseconds(when, nanoseconds):
     when = when.replace(microsecond=0, tzinfo=UTC)
