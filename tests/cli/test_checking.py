@@ -110,6 +110,13 @@ def test_doctor_never_shows_a_proxys_password(call, monkeypatch):
     assert "hunter2" not in out
 
 
+def test_doctor_asks_registries_only_where_it_should(call_json, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nobody listens there: nothing gets out of the machine
+    assert not any("registry " in check["name"] for check in call_json("doctor")[1]["checks"])
+    told = {check["name"]: check for check in call_json("doctor", "--network")[1]["checks"]}
+    assert told["registry docker.io"]["state"] == "missing"
+
+
 def test_doctor_fails_where_something_must_be_mended(call, monkeypatch):
     monkeypatch.setenv("NOVA_SPI_CACHE_DIR", "/proc/nowhere")
     status, out, _ = call("doctor")

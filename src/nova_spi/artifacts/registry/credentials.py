@@ -71,6 +71,24 @@ def find_credentials(reference: Reference) -> Credentials | None:
     return None
 
 
+def credential_files() -> list[Path]:
+    """The files on this machine that have something to say of registries, in the order in which they count.
+
+    Raises:
+        RegistryError: One of them cannot be read, or is not valid.
+    """
+    found = []
+    for path, named in _files(os.environ):
+        if (data := _read(path, named)) is None:
+            continue
+        try:
+            if _AuthFile(data, path).knows_registries:
+                found.append(path)
+        except ArtifactInvalid as error:
+            raise _unusable(path, error.message) from error
+    return found
+
+
 def _files(environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
     """Where to look, each with whether a variable names this very file."""
     if named := environment.get("REGISTRY_AUTH_FILE"):
@@ -120,6 +138,11 @@ class _AuthFile:
         self._fields = Fields(load_object(data, "It", limit=MAX_FILE_BYTES), "It")
         self._auths = self._fields.object("auths") or Fields({}, "It")
         self._helpers = self._fields.map("credHelpers")
+
+    @property
+    def knows_registries(self) -> bool:
+        """Whether it names any registry or helper; Docker's has other settings too."""
+        return bool(self._auths.values or self._helpers or self._fields.text("credsStore", 256))
 
     def find(self, reference: Reference) -> Credentials | None:
         """What it says of a registry: the helper first, as with Docker, then the file itself."""

@@ -1,5 +1,6 @@
-"""What works on this machine: engines, interpreters, media, disk, GPU, network settings; behind ``nova-spi doctor``."""
+"""What works on this machine: engines, images, interpreters, media, disk, GPU, network; behind ``nova-spi doctor``."""
 
-from nova_spi.checks.machine.examining import Finding, examine
+from nova_spi.checks.machine.examining import examine
+from nova_spi.checks.machine.finding import Finding
 
 __all__ = ["Finding", "examine"]

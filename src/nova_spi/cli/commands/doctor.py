@@ -3,24 +3,31 @@
 import sys
 from pathlib import Path
 
+import click
+
 from nova_spi.cli import style
 from nova_spi.cli.state import State
 from nova_spi.cli.state import command as spi_command
 
-EXAMPLES = ("nova-spi doctor", "nova-spi doctor --output-format json")
+EXAMPLES = ("nova-spi doctor", "nova-spi doctor --network", "nova-spi doctor --output-format json")
 
 
 @spi_command("doctor", short_help="Say what works on this machine, and how to mend the rest.")
-def command(state: State) -> int:
+@click.option("--network", is_flag=True, help="Ask the registries too whether they answer.")
+def command(state: State, network: bool) -> int:
     """Say what works on this machine, and how to mend the rest.
 
-    Exit status 1 where something must be mended; an optional part that is missing is no failure.
+    Exit status 1 where something must be mended; an optional part that is missing is no failure. Nothing leaves this
+    machine but with --network.
     """
     from nova_spi.checks.machine.examining import describe, examine
+    from nova_spi.project.folder import MANIFEST_NAMES
     from nova_spi.settings import Settings
 
-    settings = Settings.load(Path.cwd())
-    findings = list(examine(settings))
+    here = Path.cwd()
+    settings = Settings.load(here)
+    in_project = any((here / name).exists() for name in MANIFEST_NAMES)
+    findings = list(examine(settings, place=here if in_project else None, network=network))
     ok = all(finding.state != "problem" for finding in findings)
     if state.machine:
         checks = [finding.to_dict() for finding in findings]
@@ -28,7 +35,7 @@ def command(state: State) -> int:
         style.print_json({"schema_version": style.SCHEMA_VERSION} | told)
         return 0 if ok else 1
     paint = style.Paint(sys.stdout)
-    signs = {"ok": paint.green("✓"), "missing": paint.yellow("-"), "off": paint.dim("-"), "problem": paint.red("✗")}
+    signs = {"ok": paint.green("✓"), "missing": paint.yellow("-"), "problem": paint.red("✗")}
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         if state.silent and finding.state != "problem":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal
@@ -127,11 +128,36 @@ def connect(settings_host: str | None = None) -> Connection:
             one of another machine.
         ExtraMissing: The docker SDK is not installed.
     """
+    heard = listen(settings_host)
+    return Connection(_client(heard.place, heard.answer), heard.place, heard.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A container engine that answers, before the docker SDK speaks to it.
+
+    Attributes:
+        place: Where it listens.
+        answer: What it says of itself.
+        before: The places that were tried before, and why not.
+    """
+
+    place: Place
+    answer: Answer
+    before: tuple[Refusal, ...]
+
+
+def listen(settings_host: str | None = None) -> Heard:
+    """The engine that `connect` takes; needs no SDK.
+
+    Raises:
+        EngineUnavailable: As of `connect`.
+    """
     refusals: list[Refusal] = []
     for each in places(settings_host):
         found = ask(each) if isinstance(each, Place) else each
         if isinstance(each, Place) and isinstance(found, Answer):
-            return Connection(_client(each, found), each, found)
+            return Heard(each, found, tuple(refusals))
         if isinstance(found, Refusal):
             refusals.append(found)
     raise _unavailable(refusals)
