@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nova_spi.engines.docker import reaper
 from nova_spi.engines.docker.networks import remove_egress
+from nova_spi.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from nova_spi.engines.docker.connecting import Connection
@@ -25,20 +26,30 @@ class Reaper:
     Args:
         host: The engine's address, ``unix:///...``.
         name: The container's.
+
+    Raises:
+        EngineUnavailable: No process can be started.
     """
 
     def __init__(self, host: str, name: str) -> None:
         path = host.removeprefix("unix://")
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(reaper.__file__)), path, name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            cwd="/",
-            env={},
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(Path(reaper.__file__)), path, name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                env={},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineUnavailable(
+                "No process could be started beside the container.",
+                why=f"{sys.executable}: {error.strerror}.",
+                mend="End other programs, or raise the limits (ulimit -a).",
+            ) from error
 
     def close(self, *, safe: bool) -> None:
         """Ends it.

@@ -14,8 +14,8 @@ from nova_spi.engines.docker.ending import End, outcome_of
 from nova_spi.engines.docker.owning import give, take_back
 from nova_spi.engines.docker.reaping import Reaper
 from nova_spi.engines.docker.resources import Cgroup, Meter, StreamedMeter
-from nova_spi.engines.port import Job, Outcome, Reason
-from nova_spi.engines.process.disk import DiskWatch
+from nova_spi.engines.docker.watching import CANCEL_SECONDS, UNKILLABLE_SECONDS, Watch
+from nova_spi.engines.port import Job, Outcome
 from nova_spi.engines.process.log import Log
 from nova_spi.errors import EngineUnavailable
 from nova_spi.progress import Progress
@@ -23,12 +23,8 @@ from nova_spi.progress import Progress
 if TYPE_CHECKING:
     from nova_spi.engines.docker.connecting import Connection
 
-CANCEL_SECONDS = 0.05
-"""How often a cancel is looked for."""
 START_SECONDS = 60.0
 """An engine that has not started a container after so long will not."""
-UNKILLABLE_SECONDS = 2.0
-"""After SIGKILL: how long the end may take before the caller has the outcome without it."""
 ANSWER_SECONDS = 10.0
 """How long an engine may take to say how a container ended."""
 REMOVE_SECONDS = 10.0
@@ -55,11 +51,10 @@ class Running:
     def __init__(
         self, connection: "Connection", container: Container, progress: Progress, cancel: threading.Event | None
     ) -> None:
-        self.reason: Reason | None = None
         self._connection = connection
         self._container = container
         self._job: Job = container.flags.job
-        self._cancel = cancel
+        self._watch = Watch(self._job, cancel)
         self._began: Call[Begun] | None = None
         self._begun: Begun | None = None
         self._reaper: Reaper | None = None
@@ -67,13 +62,9 @@ class Running:
         self._meter: Meter | None = None
         self._state: Mapping[str, Any] = {}
         self._question: Call[Mapping[str, Any]] | None = None
-        self._started = self._deadline = 0.0
+        self._started = 0.0
         self._waiting: Call[None] | None = None
-        self._kill_at: float | None = None
-        self._give_up_at = float("inf")
         self._hung = False
-        disk = self._job.limits.disk_bytes
-        self._disk = None if disk is None else DiskWatch(self._job.folder, disk)
         self._log = Log(self._job.log, self._job.limits.log_bytes, progress)
 
     def to_its_end(self) -> Outcome:
@@ -109,7 +100,7 @@ class Running:
         """Waits until the container runs; False where it was cancelled before."""
         until = time.monotonic() + START_SECONDS
         while not began.wait(CANCEL_SECONDS):
-            if self._cancelled():
+            if self._watch.cancelled:
                 return False
             if time.monotonic() > until:
                 self._hung = True
@@ -124,9 +115,9 @@ class Running:
             self._hung = bool(error.details.get("gone"))
             raise
         self._started = time.monotonic()
-        self._deadline = self._started + self._job.limits.timeout_seconds
         self._attached = Attached(begun.stream, self._log)
         self._meter = self._measured(begun)
+        self._watch.begin(self._started, self._meter, self._send)
         if begun.process is None:
             self._waiting = Call(self._container.wait)
         return True
@@ -150,7 +141,7 @@ class Running:
             return not self._state.get("Running")
         if self._begun is not None and self._begun.process is not None and _is_readable(self._begun.process.handle):
             return True
-        self._hung = time.monotonic() >= self._give_up_at
+        self._hung = time.monotonic() >= self._watch.give_up_at
         return self._hung
 
     def _step(self) -> None:
@@ -160,56 +151,20 @@ class Running:
         if begun is not None and begun.process is not None:
             poller.register(begun.process.handle, select.POLLIN)
         now = time.monotonic()
-        if attached is not None and not attached.ended and now >= attached.due:
-            poller.register(attached, select.POLLIN)
-        ready = [descriptor for descriptor, _ in poller.poll(max(0.0, self._next_timer() - now) * 1000 + 0.5)]
+        until = self._watch.next()
+        if self._question is not None or self._waiting is not None:
+            until = min(until, now + CANCEL_SECONDS)
+        if attached is not None and not attached.ended:
+            if now >= attached.due:
+                poller.register(attached, select.POLLIN)
+            else:
+                until = min(until, attached.due)
+        ready = [descriptor for descriptor, _ in poller.poll(max(0.0, until - now) * 1000 + 0.5)]
         if attached is not None and not attached.ended and attached.fileno() in ready:
             attached.pump()
             if attached.ended and self._question is None:
                 self._question = Call(self._container.state)  # has it closed its output, or is the daemon gone?
-        self._watch(time.monotonic())
-
-    def _next_timer(self) -> float:
-        now = time.monotonic()
-        timers = [self._deadline if self.reason is None else self._kill_at or self._give_up_at]
-        if self._attached is not None and self._attached.due > now:
-            timers.append(self._attached.due)
-        if self._cancel is not None or self._question is not None or self._waiting is not None:
-            timers.append(now + CANCEL_SECONDS)
-        if self._meter is not None:
-            timers.append(self._meter.due)
-        if self._disk is not None and self.reason is None:
-            timers.append(self._disk.due)
-        return min(timers)
-
-    def _watch(self, now: float) -> None:
-        """Looks at every timer that is due."""
-        starved = self._meter is not None and now >= self._meter.due and self._meter.sample()
-        if self.reason is not None:
-            if self._kill_at is not None and now >= self._kill_at:
-                self._kill(now)
-        elif self._cancelled():
-            self._end("cancelled", now, self._job.limits.grace_seconds)
-        elif starved:
-            self._end("out_of_memory", now, 0)
-        elif now >= self._deadline:
-            self._end("timeout", now, self._job.limits.grace_seconds)
-        elif self._disk is not None and now >= self._disk.due and self._disk.step():
-            self._end("out_of_disk", now, 0)
-
-    def _end(self, reason: Reason, now: float, grace: float) -> None:
-        self.reason = reason
-        self._kill_at = now + grace
-        self._give_up_at = self._kill_at + UNKILLABLE_SECONDS
-        if grace > 0:
-            self._send(signal.SIGTERM)
-        else:
-            self._kill(now)
-
-    def _kill(self, now: float) -> None:
-        self._kill_at = None
-        self._give_up_at = now + UNKILLABLE_SECONDS
-        self._send(signal.SIGKILL)
+        self._watch.step()
 
     def _send(self, number: signal.Signals) -> None:
         """A signal to the container, past the daemon where this machine lets us."""
@@ -226,18 +181,20 @@ class Running:
         if self._meter is not None:
             self._meter.sample()
         ended = time.monotonic()
-        until = min(self._give_up_at, ended + ANSWER_SECONDS, max(ended, self._deadline) + UNKILLABLE_SECONDS)
+        until = min(
+            self._watch.give_up_at, ended + ANSWER_SECONDS, max(ended, self._watch.deadline) + UNKILLABLE_SECONDS
+        )
         while asked is not None and not self._hung:
             self._drain(asked, CANCEL_SECONDS)
             if asked.done:
                 self._state = self._asked(asked)
                 asked = Call(self._container.state) if self._state.get("Running") else None
-            elif self.reason is None and self._cancelled():
-                self.reason, until = "cancelled", min(until, time.monotonic() + UNKILLABLE_SECONDS)
+            elif self._watch.reason is None and self._watch.cancelled:
+                self._watch.reason, until = "cancelled", min(until, time.monotonic() + UNKILLABLE_SECONDS)
             self._hung = asked is not None and time.monotonic() > until
         if self._attached is not None and not self._hung and not self._log.truncated:
             self._attached.drain(time.monotonic() + LAST_LOG_SECONDS)
-        if self._hung and self.reason is None:
+        if self._hung and self._watch.reason is None:
             raise self._lost(f"It does not say how a container ended within {ANSWER_SECONDS:g} s.")
 
     def _drain(self, asked: Call[Mapping[str, Any]], seconds: float) -> None:
@@ -253,8 +210,8 @@ class Running:
         head = self._attached.head if self._attached is not None else b""
         if state.get("ExitCode") in (126, 127) and head.startswith(_NO_PROGRAM):
             raise no_program(self._job.argv[0], head.decode("utf-8", "replace").strip())
-        full = self.reason is None and self._disk is not None and self._disk.final(failed=failed)
-        end = End(state, self.reason, seconds, full, self._log.truncated)
+        full = self._watch.is_full(failed=failed)
+        end = End(state, self._watch.reason, seconds, full, self._log.truncated)
         return outcome_of(end, self._meter, self._job.limits)
 
     def _asked(self, call: Call[T]) -> T:
@@ -298,9 +255,6 @@ class Running:
     def _take_back(self) -> None:
         if self._container.flags.user.owner is not None:
             take_back(self._job)
-
-    def _cancelled(self) -> bool:
-        return self._cancel is not None and self._cancel.is_set()
 
 
 def run(
