@@ -1,4 +1,4 @@
-"""Building a project's image, with a container engine for the steps that must run inside it."""
+"""Building a project's image, with somebody to run the steps that must run inside it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from nova_spi.progress import Progress, Silent
 from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nova_spi.artifacts.references import Reference
     from nova_spi.engines.docker.connecting import Connection
     from nova_spi.images.base import Base
@@ -36,7 +38,7 @@ def build(
     Raises:
         EngineUnavailable: A container engine went away in the middle of a step.
     """
-    steps = EngineSteps(folder, cached=cached, progress=progress or Silent())
+    steps = EngineSteps(folder, cached=cached, progress=progress or Silent(), settings=settings)
     return build_image(
         folder,
         layout,
@@ -53,13 +55,17 @@ def build(
 class EngineSteps:
     """Docker or Podman, asked for a base that needs a step, and only then; see `nova_spi.images.steps.Steps`.
 
+    Modules are compiled in a sandbox where this machine has one, else by the container engine too.
+
     Args:
         folder: The project.
         cached: Whether earlier builds count.
         progress: Hears the steps.
+        settings: Where images are unpacked; by default the project's.
     """
 
-    def __init__(self, folder: "Folder", *, cached: bool, progress: Progress) -> None:
+    def __init__(self, folder: "Folder", *, cached: bool, progress: Progress, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings.load(folder.root)
         self._folder = folder
         self._cached = cached
         self._progress = progress
@@ -95,6 +101,12 @@ class EngineSteps:
             approve(Reference.parse(named))
         with self._engine(f"the base image is the project's own {OWN}", platform) as connection:
             return build_own(connection, layout, text, self._folder.root, progress=self._progress, cached=self._cached)
+
+    def compile_modules(self, layout: Layout, base: "Base", platform: Platform, folder: "Path", tag: str) -> bool:
+        """Compiles in a sandbox or in a container; see `nova_spi.execution.compiling.compile_modules`."""
+        from nova_spi.execution.compiling import compile_modules
+
+        return compile_modules(layout, base, platform, folder, tag, self._settings.cache_dir, self._progress)
 
     def _engine(self, why: str, platform: Platform) -> "Connection":
         if platform.architecture != Platform.here().architecture:

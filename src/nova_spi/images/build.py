@@ -1,4 +1,4 @@
-"""Building an image without a daemon: base, packages, runtime, app, weights; same input, same digest.
+"""Building an image without a daemon: base, packages, runtime, bytecode, weights, app; same input, same digest.
 
 What a layer is made from is its key in a cache beside the layout, so that an edit of the app writes the app's layer
 and nothing else.
@@ -20,6 +20,7 @@ from nova_spi.artifacts.references import Reference
 from nova_spi.errors import BuildFailed, SettingsInvalid
 from nova_spi.images.base import Base
 from nova_spi.images.basing import Ground, system_layers, take_ground
+from nova_spi.images.bytecode import Bytecode
 from nova_spi.images.choice import keep_pin
 from nova_spi.images.contents import USER, app_entries, file_entries, runtime_entries, split_files
 from nova_spi.images.describing import rfc3339, write_image
@@ -91,7 +92,8 @@ def build_image(
         cached: Whether layers of earlier builds count.
         settings: By default the project's.
         progress: Is told.
-        steps: Who runs what must run inside the image (system packages of a base, a Dockerfile); None is nobody.
+        steps: Who runs what must run inside the image (system packages of a base, a Dockerfile, compiling modules);
+            None is nobody, and the image holds no bytecode.
 
     Raises:
         ManifestInvalid: The manifest has errors.
@@ -104,7 +106,7 @@ def build_image(
     settings = settings or Settings.load(folder.root)
     progress, platform = progress or Silent(), platform or Platform.here()
     ground = take_ground(folder, layout, platform, said=base, settings=settings, progress=progress, steps=steps)
-    image = _Build(folder, layout, platform, ground, cached, settings, progress).run(name)
+    image = _Build(folder, layout, platform, ground, cached, settings, progress, steps).run(name)
     if ground.pin is not None:
         keep_pin(folder.root, ground.pin, progress)
     return image
@@ -122,6 +124,7 @@ class _Build:
         cached: bool,
         settings: Settings,
         progress: Progress,
+        steps: Steps | None,
     ) -> None:
         from nova_spi.manifest.models import Execution
 
@@ -136,11 +139,16 @@ class _Build:
         self._interface = compile_interface(self._manifest)
         self._seconds = build_seconds()
         self._kept = Kept(layout, self._seconds, cached=cached)
+        self._work_dir = _inside(self._execution.base_work_dir)
+        self._bytecode = Bytecode(
+            layout, ground.base, platform, steps, self._kept, self._seconds, self._work_dir, progress
+        )
 
     def run(self, name: Reference | None) -> BuiltImage:
         entry_point = self._interface.command(None).entry_point or self._execution.entry_point
         words = starting_words(entry_point, self._folder.root)
-        layers = [*self._system(), *self._layers()]
+        system = self._system()
+        layers = [*system, *self._bytecode.of_python(system), *self._layers()]
         self._progress.stage("image", "")
         manifest = self._image(layers, words)
         model = self._manifest.model
@@ -165,10 +173,10 @@ class _Build:
         return [self._kept.layer("system", key, made)]
 
     def _layers(self) -> list[Layer]:
-        work_dir = _inside(self._execution.base_work_dir)
+        work_dir = self._work_dir
         app, weights = split_files(self._folder)
-        layers = [self._packages()]
-        layers.append(self._layer(list(runtime_entries(work_dir)), "the runtime", "runtime"))
+        layers = [self._packages(), self._layer(list(runtime_entries(work_dir)), "the runtime", "runtime")]
+        layers += self._bytecode.of_packages(*layers)
         layers.extend(
             self._layer(list(file_entries(file, work_dir)), file.relative, "weights", packed=False) for file in weights
         )
