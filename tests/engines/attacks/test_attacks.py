@@ -33,19 +33,6 @@ DEPENDING = {
     "write_below_sys",
 }
 """Attacks that some kernels and some containers hinder themselves, root's too."""
-LEFT_TO_THE_ENGINE = {
-    "docker": {"talk_to_the_hypervisor", "trace", "make_an_io_uring"},
-    "podman": {
-        *("talk_to_the_hypervisor", "trace", "read_a_keyring", "leave_for_a_user_namespace"),
-        *("clone_into_a_user_namespace", "clone_into_a_user_namespace_by_the_newer_call"),
-        "enter_its_own_user_namespace_again",
-    },
-}
-BY_EVERY_ENGINE = {
-    *("type_into_the_terminal", "type_into_the_terminal_with_a_wide_number", "paste_into_the_console"),
-    *("make_a_file_set_uid", "make_a_new_file_set_gid", "use_calls_of_thirty_two_bits"),
-}
-"""What the profile of the engine lets through and ours would not. A profile of our own in its place would close it."""
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -53,9 +40,6 @@ def test_an_attack_ends_as_the_report_says(request, ground, controls, name):
     attack = ATTACKS[name]
     if ground.level == "container" and attack.unbound and attack.row == "processes":
         pytest.skip("its parent is the container's own first process")
-    if name in LEFT_TO_THE_ENGINE.get(ground.name, set()) | (BY_EVERY_ENGINE if ground.level == "container" else set()):
-        reason = "the engine's own seccomp profile lets it through, and the report calls the row hard"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     end, how = ground.ends[name]
     alone, _ = controls[ground.who].ends[name]
     row = ground.rows.get(attack.row)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from nova_spi.engines.docker.flags import Flags
 from nova_spi.engines.docker.owning import User
+from nova_spi.engines.docker.seccomp import profile
 from nova_spi.engines.docker.service_starting import (
     Health,
     Port,
@@ -45,12 +47,19 @@ def test_a_container_that_stays_is_as_hardened_as_a_runs(flags):
     host = docker_staying(flags, STAYING)["HostConfig"]
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]
-    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["SecurityOpt"] == ["no-new-privileges", f"seccomp={profile()}"]
     assert host["Memory"] == host["MemorySwap"] == 1 << 28
     assert host["PidsLimit"] > 0
     body = podman_staying(flags, STAYING, health=True)
     assert (body["read_only_filesystem"], body["cap_drop"], body["no_new_privileges"]) == (True, ["ALL"], True)
     assert body["resource_limits"]["memory"] == {"limit": 1 << 28, "swap": 1 << 28}
+
+
+def test_debuggers_work_where_somebody_develops_and_an_engine_without_filters_gets_none(flags):
+    host = docker_staying(replace(flags, tracing=True), Staying())["HostConfig"]
+    assert host["SecurityOpt"] == ["no-new-privileges", f"seccomp={profile(tracing=True)}"]
+    host = docker_staying(replace(flags, filtered=False), Staying())["HostConfig"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
 
 
 def test_docker_is_told_of_restarts_health_and_ports(flags):

@@ -54,13 +54,13 @@ def test_every_number_is_that_of_the_kernels_headers(machine):
     headers, column = numbers_in_headers(machine), COLUMN[machine]
     tables = [NUMBERS, seccomp.FORBIDDEN, seccomp.NOT_THERE, seccomp.FORBIDDEN_OUTSIDE, seccomp.OF_ITSELF]
     ours = {name: numbers[column] for table in tables for name, numbers in table.items()}
-    ours |= {name: places[column][0] for name, places in seccomp._MODES.items()}
+    ours |= {name: places[column][0] for name, places in seccomp.MODES.items()}
     ours |= {"clone": seccomp.CLONE[column], "socket": seccomp.SOCKET[column], "ioctl": seccomp.IOCTL[column]}
     ours |= {"socketpair": seccomp.SOCKET_PAIR[column], "setpriority": seccomp.PRIORITY[column]}
-    ours |= {"sched_setaffinity": seccomp.CORES[column], "openat": seccomp._OPENING[column][0][0]}
+    ours |= {"sched_setaffinity": seccomp.CORES[column], "openat": seccomp.OPENING[column]["openat"][0]}
     if machine == "x86_64":
-        ours |= seccomp._X86_ONLY | {name: place[0] for name, place in seccomp._MODES_X86.items()}
-        ours["open"] = seccomp._OPENING[0][1][0]
+        ours |= seccomp.X86_ONLY | {name: place[0] for name, place in seccomp.MODES_X86.items()}
+        ours["open"] = seccomp.OPENING[0]["open"][0]
     newer = {name for name in ours if name not in headers}
     assert newer <= {"fchmodat2", "mount_setattr", "open_tree_attr", "statmount", "listmount", "quotactl_fd"}, newer
     assert {name: ours[name] for name in ours if name in headers} == {
@@ -105,9 +105,9 @@ def test_a_socket_is_made_for_the_allowed_families_alone(machine, family, allowe
 
 
 @BOTH
-@given(mode=st.integers(0, 0o7777), places=st.sampled_from(sorted(seccomp._MODES)))
+@given(mode=st.integers(0, 0o7777), places=st.sampled_from(sorted(seccomp.MODES)))
 def test_no_mode_with_set_id_is_given(machine, mode, places):
-    number, at = seccomp._MODES[places][COLUMN[machine]]
+    number, at = seccomp.MODES[places][COLUMN[machine]]
     arguments = [0o6000] * 6  # the other arguments do not matter
     arguments[(at - 16) // 8] = mode
     assert answer(machine, number, *arguments) == (EPERM if mode & 0o6000 else ALLOW)
@@ -116,7 +116,7 @@ def test_no_mode_with_set_id_is_given(machine, mode, places):
 @BOTH
 @given(flags=st.integers(0, 0xFFFFFF), mode=st.integers(0, 0o7777))
 def test_a_mode_counts_where_a_file_is_made(machine, flags, mode):
-    for number, flags_at, mode_at in seccomp._OPENING[COLUMN[machine]]:
+    for number, flags_at, mode_at in seccomp.OPENING[COLUMN[machine]].values():
         arguments = [0] * 6
         arguments[(flags_at - 16) // 8], arguments[(mode_at - 16) // 8] = flags, mode
         refused = flags & 0x400040 and mode & 0o6000

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -105,7 +106,13 @@ def test_limits_of_the_kernel_are_set(lab):
         "r.getrlimit(r.RLIMIT_CPU)[0] < 10_000, r.getrlimit(r.RLIMIT_NOFILE)[0] <= 65536)"
     )
     lab.run(lab.python(source, disk_bytes=123_456_789))
-    assert lab.text() == "[(0, 0), (123456789, 123456789)] True True\n"
+    core = 1 if resource.getrlimit(resource.RLIMIT_CORE)[1] else 0  # at 0 the kernel would start a helper for the file
+    assert lab.text() == f"[({core}, {core}), (123456789, 123456789)] True True\n"
+
+
+def test_a_crash_leaves_no_core_file(lab):
+    assert lab.run(lab.python("import os; os.abort()")).signal == signal.SIGABRT
+    assert not [path for path in lab.folder.rglob("*") if path.name.startswith("core")]
 
 
 def test_the_program_is_looked_up_on_the_path_of_the_job(lab):

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nova_spi.engines.docker.attached import close
 from nova_spi.engines.docker.flags import Flags, docker_body, podman_body
 from nova_spi.engines.docker.gpu import missing
+from nova_spi.engines.docker.inspecting import inspected
 from nova_spi.engines.docker.networks import keep_one_egress
+from nova_spi.engines.docker.seccomp import lying_in
 from nova_spi.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -146,7 +148,7 @@ class Container:
     def state(self) -> Mapping[str, Any]:
         """The engine's ``State``; it answers once it has noticed the end of one that has just ended."""
         with self._connection.speaking("a container ran"):
-            found: Mapping[str, Any] = self._api.inspect_container(self.flags.name)["State"]
+            found: Mapping[str, Any] = inspected(self._api, self.flags.name)["State"]
             return found
 
     def wait(self) -> None:
@@ -195,7 +197,7 @@ class Container:
         try:
             self._check()
             self._api.start(self.flags.name)
-            said = self._api.inspect_container(self.flags.name)
+            said = inspected(self._api, self.flags.name)
             process = Process.of(int(said["State"].get("Pid") or 0), said["Id"])
             self._check()
         except BaseException:
@@ -207,18 +209,7 @@ class Container:
         if self._connection.engine == "docker":
             self._api.create_container_from_config(docker_body(self.flags), self.flags.name)  # type: ignore[no-untyped-call]  # types-docker leaves it bare
             return
-        from docker.errors import create_api_error_from_http_exception
-        from requests.exceptions import HTTPError
-
-        answer = self._api.post(
-            f"{self._api.base_url}{LIBPOD}/containers/create",
-            json=podman_body(self.flags),
-            timeout=self._api.timeout,
-        )
-        try:
-            answer.raise_for_status()
-        except HTTPError as error:
-            create_api_error_from_http_exception(error)
+        created(self._api, self.flags, podman_body(self.flags))
 
     def _check(self) -> None:
         if self._abandoned.is_set():
@@ -236,6 +227,33 @@ class Container:
         if _NOT_ALLOWED.search(said) or (_NO_PROGRAM.search(said) and job.argv[0] in said):
             raise no_program(job.argv[0], said) from error
         raise error
+
+
+def created(api: Any, flags: Flags, body: dict[str, Any]) -> str:
+    """Has Podman make a container, which reads its seccomp profile from a file meanwhile.
+
+    Args:
+        api: The SDK's.
+        flags: Of the container.
+        body: `nova_spi.engines.docker.flags.podman_body`, or more.
+
+    Returns:
+        Its id.
+    """
+    from docker.errors import create_api_error_from_http_exception
+    from requests.exceptions import HTTPError
+
+    with lying_in(flags.job.folder, flags.seccomp) as profile:
+        answer = api.post(
+            f"{api.base_url}{LIBPOD}/containers/create",
+            json=body | {"seccomp_profile_path": str(profile)},
+            timeout=api.timeout,
+        )
+    try:
+        answer.raise_for_status()
+    except HTTPError as error:
+        create_api_error_from_http_exception(error)
+    return str(answer.json()["Id"])
 
 
 def no_program(name: str, why: str) -> EngineUnavailable:

@@ -12,9 +12,10 @@ from typing import Any
 
 from nova_spi.engines.docker.gpu import Devices
 from nova_spi.engines.docker.owning import User
+from nova_spi.engines.docker.seccomp import profile
 from nova_spi.engines.port import Job, Limits, Mount
 from nova_spi.engines.process.isolation.plan import PROCESSES, files_in_memory
-from nova_spi.engines.process.launching import OPEN_FILES
+from nova_spi.engines.process.launching import NO_CORE, OPEN_FILES
 
 PERIOD = 100_000
 """Microseconds; of each, a container may use so many of every core that it has."""
@@ -44,6 +45,8 @@ class Flags:
         devices: What it gets of GPUs.
         labels: What the engine tells of it.
         init: A first process that reaps and passes signals on: tini or catatonit.
+        tracing: Debuggers work in it; see `nova_spi.engines.docker.seccomp.profile`.
+        filtered: The engine knows filters of system calls; one that does not takes no profile.
     """
 
     name: str
@@ -54,6 +57,13 @@ class Flags:
     devices: Devices = field(default_factory=Devices)
     labels: dict[str, str] = field(default_factory=dict)
     init: bool = True
+    tracing: bool = False
+    filtered: bool = True
+
+    @property
+    def seccomp(self) -> str:
+        """Its filter of system calls; empty where the engine knows none."""
+        return profile(tracing=self.tracing) if self.filtered else ""
 
     @property
     def mounts(self) -> list[Mount]:
@@ -85,7 +95,7 @@ def docker_body(flags: Flags) -> dict[str, Any]:
             "NetworkMode": flags.network,
             "ReadonlyRootfs": True,
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges"],
+            "SecurityOpt": ["no-new-privileges", *([f"seccomp={flags.seccomp}"] if flags.filtered else [])],
             "Init": flags.init,
             "IpcMode": "private",
             "OomScoreAdj": OOM_SCORE,
@@ -104,7 +114,7 @@ def docker_body(flags: Flags) -> dict[str, Any]:
 
 
 def podman_body(flags: Flags) -> dict[str, Any]:
-    """For ``POST /libpod/containers/create``."""
+    """For ``POST /libpod/containers/create``; `nova_spi.engines.docker.container.created` adds the profile's file."""
     job, limits = flags.job, flags.job.limits
     wanted = _resources(limits)
     memory = {"limit": wanted["Memory"], "swap": wanted["MemorySwap"]} if "Memory" in wanted else {}
@@ -143,8 +153,11 @@ def podman_body(flags: Flags) -> dict[str, Any]:
 
 
 def ulimits(limits: Limits) -> dict[str, int]:
-    """What the kernel limits for each process: open files, no core files, and the size of a file."""
-    found = {"nofile": _allowed(resource.RLIMIT_NOFILE, OPEN_FILES), "core": 0}
+    """What the kernel limits for each process: open files, core files, and the size of a file."""
+    found = {
+        "nofile": _allowed(resource.RLIMIT_NOFILE, OPEN_FILES),
+        "core": _allowed(resource.RLIMIT_CORE, NO_CORE),
+    }
     if limits.disk_bytes is not None:
         found["fsize"] = min(limits.disk_bytes, 1 << 62)
     return found

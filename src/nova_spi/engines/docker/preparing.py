@@ -50,6 +50,7 @@ def flags_of(connection: "Connection", job: Job, image: str, name: str, *, init:
         devices=devices_for(connection, job.gpus),
         labels={**job.labels, RUN: name, OWNER: owner()},
         init=init,
+        filtered=connection.filters_calls,
     )
 
 

@@ -79,7 +79,7 @@ def _kernel(connection: "Connection") -> Protection:
         engine += " as root, so a hole in it or in the kernel is a hole to root"
     user = user_of(connection, image_user=1000).words
     who = "your own user" if connection.rootless or user != "1000:1000" else "a user that is not root"
-    by = f"{engine}; {who}, no capabilities, no-new-privileges, the engine's own seccomp profile"
-    if connection.engine == "podman":
-        by += ", which lets a program make user namespaces of its own"
-    return Protection("kernel", "", by, True)
+    by = f"{engine}; {who}, no capabilities, no-new-privileges"
+    if not connection.filters_calls:
+        return Protection("kernel", "", f"{by}; no filter of system calls: the engine knows none", False)
+    return Protection("kernel", "", f"{by}, nova-spi's own seccomp profile, a list of what is allowed", True)

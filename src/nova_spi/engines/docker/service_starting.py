@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from nova_spi.engines.docker.container import LIBPOD
+from nova_spi.engines.docker.container import created
 from nova_spi.engines.docker.flags import Flags, docker_body, podman_body
 from nova_spi.engines.docker.networks import LABEL as NETWORK
 from nova_spi.engines.docker.services import PROJECT, SHORT
@@ -172,19 +172,7 @@ def _create(connection: "Connection", flags: Flags, staying: Staying) -> str:
     api: Any = connection.client.api
     if connection.engine == "docker":
         return str(api.create_container_from_config(docker_staying(flags, staying), flags.name)["Id"])
-    from docker.errors import create_api_error_from_http_exception
-    from requests.exceptions import HTTPError
-
-    answer = api.post(
-        f"{api.base_url}{LIBPOD}/containers/create",
-        json=podman_staying(flags, staying, health=checks_health(connection)),
-        timeout=api.timeout,
-    )
-    try:
-        answer.raise_for_status()
-    except HTTPError as error:
-        create_api_error_from_http_exception(error)
-    return str(answer.json()["Id"])
+    return created(api, flags, podman_staying(flags, staying, health=checks_health(connection)))
 
 
 def docker_staying(flags: Flags, staying: Staying) -> dict[str, Any]:

@@ -4,10 +4,11 @@ What one run has for itself comes and goes with it (`nova_spi.engines.docker.run
 until somebody stops it: a model that is served, or the container that somebody works in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from nova_spi.engines.docker.inspecting import inspected
 from nova_spi.engines.docker.service_streams import frames
 from nova_spi.errors import UsageError
 
@@ -218,7 +219,7 @@ class Services:
 
         with self.connection.speaking("looking at a container"):
             try:
-                return service_of(self._api.inspect_container(identity))
+                return service_of(inspected(self._api, identity))
             except NotFound:  # it has gone meanwhile
                 return None
 
@@ -240,7 +241,7 @@ def must_run(service: Service) -> Service:
     )
 
 
-def service_of(found: dict[str, Any]) -> Service:
+def service_of(found: Mapping[str, Any]) -> Service:
     """A container from what the engine's ``GET /containers/ID/json`` says."""
     config, state = found.get("Config") or {}, found.get("State") or {}
     labels = {str(name): str(value) for name, value in (config.get("Labels") or {}).items()}

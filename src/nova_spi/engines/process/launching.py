@@ -29,6 +29,9 @@ _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 START_SECONDS = 30.0
 """What the launcher gets to start; it needs some 15 ms."""
 OPEN_FILES = 65_536
+NO_CORE = 1
+"""RLIMIT_CORE. One byte, not 0: where core_pattern names a program, the kernel starts it, as root and outside of every
+sandbox, also at 0, and at 1 alone it does not (core(5)). A file of one byte is never written."""
 MAX_STATUS_BYTES = 64 * 1024
 
 
@@ -244,7 +247,7 @@ def rlimits(job: Job) -> list[bytes]:
     limits = job.limits
     cores = os.cpu_count() or 1
     wanted = {
-        "RLIMIT_CORE": 0,
+        "RLIMIT_CORE": NO_CORE,
         "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_CPU": int(min((limits.timeout_seconds + limits.grace_seconds) * cores, 2**40)) + 60,
     }

@@ -223,6 +223,8 @@ class _Making:
             image=loaded,
             job=job,
             user=user,
+            tracing=True,
+            filtered=self._connection.filters_calls,
             network=project_network(self._connection, self._project),
             devices=devices_for(self._connection, job.gpus),
             labels={

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nova_spi.engines.docker.flags import ulimits
 from nova_spi.engines.port import Limits, Mount
 
 MB = 1 << 20
@@ -206,7 +207,8 @@ def test_the_limits_of_its_processes(harbour):
         "print(r.getrlimit(r.RLIMIT_NOFILE)[1] <= 65536, open('/proc/self/oom_score_adj').read())"
     )
     harbour.python(source, limits={"disk_bytes": 5 * MB})
-    assert harbour.text().split() == ["(0,", "0)", "(5242880,", "5242880)", "True", "500"]
+    core = ulimits(Limits(5.0))["core"]
+    assert harbour.text().split() == [f"({core},", f"{core})", "(5242880,", "5242880)", "True", "500"]
 
 
 def test_every_row_of_the_report_says_what_it_is(harbour):
@@ -220,8 +222,13 @@ def test_every_row_of_the_report_says_what_it_is(harbour):
     assert {what for what, each in bare.items() if not each.hard} == {"memory", "cpu", "network", "disk"}
 
 
-def test_user_namespaces_are_made_only_where_the_report_says_so(harbour):
-    harbour.python("import ctypes;print(ctypes.CDLL(None, use_errno=True).unshare(0x10000000))")
-    said = "user namespaces of its own" in row(harbour, "kernel").by
-    assert said == harbour.is_podman
-    assert said or harbour.text().strip() == "-1"
+def test_the_filter_of_system_calls_is_ours_and_the_report_says_so(harbour):
+    source = (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "print(libc.unshare(0x10000000), ctypes.get_errno(), libc.ptrace(0, 0, 0, 0), ctypes.get_errno())\n"
+        "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('Seccomp:')])"
+    )
+    harbour.python(source)
+    assert harbour.text().split() == ["-1", "1", "-1", "1", "2"]
+    assert "nova-spi's own seccomp profile" in row(harbour, "kernel").by
+    assert [path.name for path in harbour.folder.glob(".seccomp*")] == []

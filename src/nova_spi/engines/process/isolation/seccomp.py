@@ -4,6 +4,8 @@ It forbids what a model does not need and an attack on the kernel or on other pr
 ``clone3`` answers ENOSYS, since its flags lie where a filter cannot look; libraries then take ``clone``. No file can be
 made set-uid: where root starts a run, the model's files are root's.
 
+Its tables are those of containers too: `nova_spi.engines.docker.seccomp`.
+
 Outside a sandbox a program shares process ids and System V objects with the whole machine, so more is forbidden there:
 what changes the limits, the priority and the memory of another process is no signal, and Landlock does not know it.
 """
@@ -13,21 +15,21 @@ import struct
 from .system import MACHINES, address, call, machine
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_AT, _SECOND_AT, _THIRD_AT, _FOURTH_AT = 0, 4, 16, 24, 32, 40
+_NUMBER_AT, _ARCHITECTURE_AT, FIRST_AT, _SECOND_AT, _THIRD_AT, _FOURTH_AT = 0, 4, 16, 24, 32, 40
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS, _ESOCKTNOSUPPORT, _EAFNOSUPPORT = 1, 38, 94, 97
+EPERM, ENOSYS, _ESOCKTNOSUPPORT, EAFNOSUPPORT = 1, 38, 94, 97
 _IGNORED = 0  # the call answers that it has done what it was asked, and has done nothing
 _ARCHITECTURES = (0xC000003E, 0xC00000B7)
 _X32 = 0x40000000
-_NAMESPACES = 0x7E020000  # every CLONE_NEW* that clone(2) takes
-_SET_ID = 0o6000  # a file that runs with its owner's rights: root's, where root started the run
-_MAKES = 0x400040  # O_CREAT, __O_TMPFILE
+NAMESPACES = 0x7E020000  # every CLONE_NEW* that clone(2) takes
+SET_ID = 0o6000  # a file that runs with its owner's rights: root's, where root started the run
+MAKES = 0x400040  # O_CREAT, __O_TMPFILE
 _DATAGRAMS = 2  # the bit that SOCK_DGRAM and SOCK_RAW have, and SOCK_STREAM and SOCK_SEQPACKET have not
 _EVERY_BIT = 0xFFFFFFFF
 _SOME_USER = 0xFFFFFFFE  # PRIO_USER, and not PRIO_PROCESS nor PRIO_PGRP
 _UNKNOWN_FROM = 470
 """The first number after those of Linux 6.18: what a newer kernel adds is not there until somebody has looked at it."""
-_TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 
 UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
@@ -36,15 +38,19 @@ UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
 CLONE, SOCKET, SOCKET_PAIR, IOCTL = (56, 220), (41, 198), (53, 199), (16, 29)
 NOT_THERE = {"clone3": (435, 435), "openat2": (437, 437)}
 """Calls that answer ENOSYS, since what they ask for lies where a filter cannot look."""
-_MODES = {
+MODES = {
     "fchmod": ((91, _SECOND_AT), (52, _SECOND_AT)),
     "fchmodat": ((268, _THIRD_AT), (53, _THIRD_AT)),
     "fchmodat2": ((452, _THIRD_AT), (452, _THIRD_AT)),
     "mknodat": ((259, _THIRD_AT), (33, _THIRD_AT)),
 }
-_MODES_X86 = {"chmod": (90, _SECOND_AT), "creat": (85, _SECOND_AT), "mknod": (133, _SECOND_AT)}
-_OPENING = (((257, _THIRD_AT, _FOURTH_AT), (2, _SECOND_AT, _THIRD_AT)), ((56, _THIRD_AT, _FOURTH_AT),))
-"""``openat`` and ``open``: their number, where their flags are and where the mode of a new file is."""
+"""Calls that give a file its mode: their number and where the mode is, on x86-64 and on arm64."""
+MODES_X86 = {"chmod": (90, _SECOND_AT), "creat": (85, _SECOND_AT), "mknod": (133, _SECOND_AT)}
+OPENING = (
+    {"openat": (257, _THIRD_AT, _FOURTH_AT), "open": (2, _SECOND_AT, _THIRD_AT)},
+    {"openat": (56, _THIRD_AT, _FOURTH_AT)},
+)
+"""For each machine the calls that open files: number, where their flags are and where the mode of a new file is."""
 FORBIDDEN = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -124,7 +130,8 @@ OF_ITSELF = {
 }
 """Outside a sandbox a program calls these for itself alone: the process id, their first argument, is 0."""
 PRIORITY, CORES = (141, 140), (203, 122)
-_X86_ONLY = {"iopl": 172, "ioperm": 173, "modify_ldt": 154}
+X86_ONLY = {"iopl": 172, "ioperm": 173, "modify_ldt": 154}
+"""As `FORBIDDEN`, where arm64 has no such call."""
 
 
 def assemble(families: "tuple[int, ...]", machine_name: str, *, outside: bool = False) -> bytes:
@@ -140,21 +147,21 @@ def assemble(families: "tuple[int, ...]", machine_name: str, *, outside: bool = 
     program = [_step(_LOAD, _ARCHITECTURE_AT), _step(_EQUAL, _ARCHITECTURES[column], 1, 0), _step(_RETURN, _KILL)]
     program.append(_step(_LOAD, _NUMBER_AT))
     if column == 0:
-        program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, _ERRNO | _EPERM)]
-    program += [_step(_AT_LEAST, _UNKNOWN_FROM, 0, 1), _step(_RETURN, _ERRNO | _ENOSYS)]
+        program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, _ERRNO | EPERM)]
+    program += [_step(_AT_LEAST, _UNKNOWN_FROM, 0, 1), _step(_RETURN, _ERRNO | ENOSYS)]
     for missing in NOT_THERE.values():
-        program += _answer(missing[column], _ENOSYS)
-    program += _argument(CLONE[column], _FIRST_AT, _without(_NAMESPACES))
+        program += _answer(missing[column], ENOSYS)
+    program += _argument(CLONE[column], FIRST_AT, _without(NAMESPACES))
     program += _set_id(column)
-    program += _argument(SOCKET[column], _FIRST_AT, _only(families))
-    program += _argument(SOCKET_PAIR[column], _FIRST_AT, _pair(datagrams=UNIX in families))
-    program += _argument(IOCTL[column], _SECOND_AT, _except(_TERMINAL_INPUT))
+    program += _argument(SOCKET[column], FIRST_AT, _only(families))
+    program += _argument(SOCKET_PAIR[column], FIRST_AT, _pair(datagrams=UNIX in families))
+    program += _argument(IOCTL[column], _SECOND_AT, _except(TERMINAL_INPUT))
     if outside:
         program += _of_itself(column)
     forbidden = FORBIDDEN | FORBIDDEN_OUTSIDE if outside else FORBIDDEN
     numbers = [numbers[column] for numbers in forbidden.values()]
-    for number in [*numbers, *(_X86_ONLY.values() if column == 0 else ())]:
-        program += _answer(number, _EPERM)
+    for number in [*numbers, *(X86_ONLY.values() if column == 0 else ())]:
+        program += _answer(number, EPERM)
     program.append(_step(_RETURN, _ALLOW))
     return b"".join(program)
 
@@ -188,13 +195,13 @@ def _argument(number: int, at: int, steps: "list[bytes]") -> "list[bytes]":
     return [_step(_EQUAL, number, 0, len(steps) + 1), _step(_LOAD, at), *steps]
 
 
-def _without(bits: int, error: int = _EPERM) -> "list[bytes]":
+def _without(bits: int, error: int = EPERM) -> "list[bytes]":
     """Allows the call where the argument has none of the bits."""
     return [_step(_ANY_BIT, bits, 0, 1), _step(_RETURN, _ERRNO | error), _step(_RETURN, _ALLOW)]
 
 
 def _pair(*, datagrams: bool) -> "list[bytes]":
-    family = [_step(_EQUAL, UNIX, 1, 0), _step(_RETURN, _ERRNO | _EAFNOSUPPORT)]
+    family = [_step(_EQUAL, UNIX, 1, 0), _step(_RETURN, _ERRNO | EAFNOSUPPORT)]
     return (
         [*family, _step(_RETURN, _ALLOW)]
         if datagrams
@@ -208,10 +215,10 @@ def _pair(*, datagrams: bool) -> "list[bytes]":
 
 def _of_itself(column: int) -> "list[bytes]":
     """Calls that would reach other processes. Which cores another one uses is ignored: libraries ask for threads."""
-    program = [step for numbers in OF_ITSELF.values() for step in _argument(numbers[column], _FIRST_AT, _nobody())]
-    whose = [_step(_ANY_BIT, _SOME_USER, 0, 1), _step(_RETURN, _ERRNO | _EPERM), _step(_LOAD, _SECOND_AT), *_nobody()]
-    program += _argument(PRIORITY[column], _FIRST_AT, whose)
-    return program + _argument(CORES[column], _FIRST_AT, _without(_EVERY_BIT, _IGNORED))
+    program = [step for numbers in OF_ITSELF.values() for step in _argument(numbers[column], FIRST_AT, _nobody())]
+    whose = [_step(_ANY_BIT, _SOME_USER, 0, 1), _step(_RETURN, _ERRNO | EPERM), _step(_LOAD, _SECOND_AT), *_nobody()]
+    program += _argument(PRIORITY[column], FIRST_AT, whose)
+    return program + _argument(CORES[column], FIRST_AT, _without(_EVERY_BIT, _IGNORED))
 
 
 def _nobody() -> "list[bytes]":
@@ -219,20 +226,20 @@ def _nobody() -> "list[bytes]":
 
 
 def _set_id(column: int) -> "list[bytes]":
-    refuse = _without(_SET_ID)
-    calls = [places[column] for places in _MODES.values()] + (list(_MODES_X86.values()) if column == 0 else [])
+    refuse = _without(SET_ID)
+    calls = [places[column] for places in MODES.values()] + (list(MODES_X86.values()) if column == 0 else [])
     program = [step for number, at in calls for step in _argument(number, at, refuse)]
-    for number, flags_at, mode_at in _OPENING[column]:
-        makes = [_step(_ANY_BIT, _MAKES, 1, 0), _step(_RETURN, _ALLOW), _step(_LOAD, mode_at)]
+    for number, flags_at, mode_at in OPENING[column].values():
+        makes = [_step(_ANY_BIT, MAKES, 1, 0), _step(_RETURN, _ALLOW), _step(_LOAD, mode_at)]
         program += _argument(number, flags_at, makes + refuse)
     return program
 
 
 def _only(values: "tuple[int, ...]") -> "list[bytes]":
     steps = [_step(_EQUAL, value, len(values) - place, 0) for place, value in enumerate(values)]
-    return [*steps, _step(_RETURN, _ERRNO | _EAFNOSUPPORT), _step(_RETURN, _ALLOW)]
+    return [*steps, _step(_RETURN, _ERRNO | EAFNOSUPPORT), _step(_RETURN, _ALLOW)]
 
 
 def _except(values: "tuple[int, ...]") -> "list[bytes]":
     steps = [_step(_EQUAL, value, len(values) - place, 0) for place, value in enumerate(values)]
-    return [*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _ERRNO | _EPERM)]
+    return [*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _ERRNO | EPERM)]
