@@ -223,7 +223,7 @@ def _judged(place: Place, answer: bytes, owner: int) -> Answer | Refusal:
     if numbers is None:
         return Refusal(place.path, f"the engine's API has the version {api[:20]!r}")
     if (int(numbers[1]), int(numbers[2])) < LEAST_API:
-        mend = "Use Docker 19.03 or later, or Podman 3 or later."
+        mend = "Use Docker 19.03 or later, or Podman 4 or later."
         return Refusal(place.path, f"the engine is too old: its API is {api}, and 1.40 is needed", mend)
     name, _, version = headers.get("server", "").partition(" ")[0].partition("/")
     return Answer(api, "podman" if name == "Libpod" else "docker", version.partition("+")[0][:40], owner)
