@@ -6,15 +6,15 @@
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import MAX_BYTES
+from nova_spi.artifacts.ingest import coming_file, coming_folder, sweep
 from nova_spi.errors import ArtifactInvalid, NovaSpiError
 
 CHUNK = 1024 * 1024
@@ -107,14 +107,19 @@ class Blobs:
         raise ArtifactInvalid(
             f"The blob {descriptor.digest} in {self.root} is damaged.",
             why="Its bytes are not what its digest and its size say.",
-            mend=f"Remove {self.path(descriptor.digest)} and fetch it again.",
+            mend=f"Remove {self.path(descriptor.digest)}; then build or fetch the image again.",
             code="artifact.damaged",
         )
 
     def write(self, data: bytes, media_type: str) -> Descriptor:
-        """Keeps some bytes; returns what names them."""
+        """Keeps some bytes; returns what names them. A damaged blob of theirs is replaced."""
         descriptor = Descriptor.of(data, media_type)
-        self.keep(descriptor, (data,))
+        with suppress(ArtifactInvalid):
+            if self.read(descriptor, len(data)) == data:
+                return descriptor
+        with self.incoming() as stream:
+            stream.write(data)
+            self.settle(stream, descriptor.digest)
         return descriptor
 
     def keep(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
@@ -147,11 +152,20 @@ class Blobs:
         """A file for a blob whose digest is not known yet; `settle` keeps it, else it is gone afterwards."""
         with self.told_when_full():
             self.ingest.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.ingest, prefix="new-", delete=False) as stream:
-                try:
-                    yield cast("BinaryIO", stream)
-                finally:
-                    Path(stream.name).unlink(missing_ok=True)
+            with coming_file(self.ingest) as stream:
+                yield stream
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on the same disk for what becomes blobs; it is gone afterwards, and swept where we are killed."""
+        with self.told_when_full():
+            self.ingest.mkdir(parents=True, exist_ok=True)
+            with coming_folder(self.ingest) as folder:
+                yield folder
+
+    def sweep(self) -> None:
+        """Removes what writers that were killed have left."""
+        sweep(self.ingest)
 
     def settle(self, stream: BinaryIO, digest: Digest) -> None:
         """Puts a finished file of `incoming` at its place; who gives the digest vouches for it."""

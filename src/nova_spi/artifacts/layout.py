@@ -46,15 +46,19 @@ class Layout:
 
     @classmethod
     def create(cls, root: Path) -> "Layout":
-        """Makes a layout, or opens the one that is there."""
+        """Makes a layout, or opens the one that is there; an index that was removed begins anew.
+
+        What writers that were killed have left in it goes.
+        """
         layout = cls(root)
-        if not (root / "oci-layout").exists():
+        if not ((root / "oci-layout").exists() and (root / "index.json").exists()):
             with layout.blobs.told_when_full():
                 (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
                 with layout._locked():
                     if not (root / "index.json").exists():
                         layout._replace("index.json", index_document(()))
                     layout._replace("oci-layout", MARK)
+        layout.blobs.sweep()
         return cls.open(root)
 
     @classmethod
@@ -65,7 +69,11 @@ class Layout:
             ArtifactInvalid: The folder is none.
         """
         layout = cls(root)
-        read_mark(layout._small("oci-layout", MAX_MARK_BYTES))
+        data = layout._small("oci-layout", MAX_MARK_BYTES)
+        try:
+            read_mark(data)
+        except ArtifactInvalid as error:
+            raise layout._unreadable("oci-layout", error) from error
         return layout
 
     def entries(self) -> tuple[Descriptor, ...]:
@@ -74,7 +82,11 @@ class Layout:
         Raises:
             ArtifactInvalid: The index is not valid, or an entry is not what its checksum says.
         """
-        return read_entries(self._small("index.json", MAX_BYTES))
+        data = self._small("index.json", MAX_BYTES)
+        try:
+            return read_entries(data)
+        except ArtifactInvalid as error:
+            raise self._unreadable("index.json", error) from error
 
     def names(self) -> dict[str, Descriptor]:
         """The names of the index with what they stand for."""
@@ -188,6 +200,17 @@ class Layout:
             finally:
                 Path(beside).unlink(missing_ok=True)
 
+    def _unreadable(self, name: str, error: ArtifactInvalid) -> ArtifactInvalid:
+        """The same error with its place, and with what mends it: the blobs of such a layout are as good as ever."""
+        place = self.root / name
+        return ArtifactInvalid(
+            f"{place} cannot be used: {error.message}",
+            why=error.why,
+            mend=f"Copy {place} again from where it came; where this is the local store, remove it and build again: "
+            "names of images are lost, their layers stay.",
+            code=error.error_code,
+        )
+
     def _small(self, name: str, limit: int) -> bytes:
         try:
             handle = os.open(self.root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -198,7 +221,10 @@ class Layout:
                 os.close(handle)
         except OSError as error:
             raise ArtifactInvalid(
-                f"{self.root} is no OCI image layout.", why=f"{name}: {error.strerror}.", code="artifact.missing"
+                f"{self.root} is no OCI image layout.",
+                why=f"{name}: {error.strerror}.",
+                mend="Name a folder that has oci-layout and index.json, or an archive.",
+                code="artifact.missing",
             ) from error
 
 

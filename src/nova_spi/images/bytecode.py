@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
@@ -116,11 +115,9 @@ class Bytecode:
             return []
 
         def made() -> Layer:
-            with self._layout.blobs.told_when_full():
-                self._layout.blobs.ingest.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=self._layout.blobs.ingest, prefix="bytecode-") as scratch:
-                    entries = list(self._compiled(steps, Path(scratch), folders, layers))
-                    return write_layer(self._layout, entries, f"nova-spi: {what}", seconds=self._seconds)
+            with self._layout.blobs.scratch() as scratch:
+                entries = list(self._compiled(steps, scratch, folders, layers))
+                return write_layer(self._layout, entries, f"nova-spi: {what}", seconds=self._seconds)
 
         try:
             found = self._kept.layer(what, json.dumps([*self._key, folders, *key]), made)

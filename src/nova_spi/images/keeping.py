@@ -33,7 +33,10 @@ class Kept:
         self._cached = cached
 
     def layer(self, kind: str, key: str, made: Callable[[], Layer]) -> Layer:
-        """A layer of an earlier build with the same key, where its blob is there and whole; else a new one."""
+        """A layer of an earlier build with the same key, where its blob is there; else a new one.
+
+        Its bytes are compared with its digest whenever somebody reads them, and not here.
+        """
         digest = hashlib.sha256("\0".join((FORMAT, kind, key, str(self._seconds))).encode()).hexdigest()
         place = self._layout.root / "layers" / f"{digest}.json"
         if self._cached and (found := self._remembered(place)) is not None:

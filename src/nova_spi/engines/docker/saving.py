@@ -1,7 +1,6 @@
 """An image of the container engine, brought into our layout and verified."""
 
 import hashlib
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -47,11 +46,10 @@ def save_image(
         EnvironmentFailed: It has no such image.
     """
     progress.stage("save", image_id)
-    layout.blobs.ingest.mkdir(parents=True, exist_ok=True)
-    with layout.blobs.told_when_full(), tempfile.TemporaryDirectory(dir=layout.blobs.ingest) as scratch:
-        archive = Path(scratch, "image.tar")
+    with layout.blobs.scratch() as scratch:
+        archive = scratch / "image.tar"
         _fetch(connection, image_id, archive, progress)
-        between = Layout.create(Path(scratch, "layout"))
+        between = Layout.create(scratch / "layout")
         found = between.manifest(read_archive(archive, between))
         archive.unlink()
         config = between.config(found)
