@@ -1,34 +1,7 @@
-import json
 import tarfile
-from pathlib import Path, PurePosixPath
-
-import pytest
+from pathlib import Path
 
 from nova_spi.artifacts.layout import Layout
-from nova_spi.artifacts.manifests import write_manifest
-from nova_spi.artifacts.media_types import IMAGE_CONFIG
-from nova_spi.images.layers import Entry, write_layer
-
-
-@pytest.fixture
-def base(tmp_path):
-    """A base image that has the look of Python and nothing else, as a layout on disk."""
-    layout = Layout.create(tmp_path / "base")
-    tree = [
-        Entry("usr/bin/python3.11", b"\x7fELF", executable=True),
-        Entry("usr/bin/python3", PurePosixPath("python3.11")),
-    ]
-    layer = write_layer(layout, tree, "made")
-    document = {
-        "architecture": "amd64",
-        "os": "linux",
-        "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id)]},
-    }
-    config = layout.blobs.write(json.dumps(document).encode(), IMAGE_CONFIG)
-    manifest = write_manifest(config, [layer.descriptor])
-    layout.blobs.write(manifest.raw, manifest.media_type)
-    layout.name(manifest.descriptor, "base")
-    return layout.root
 
 
 def test_a_project_is_built_into_the_store_and_into_an_archive(project, base, call_json, call, tmp_path):
