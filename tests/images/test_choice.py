@@ -8,11 +8,13 @@ import pytest
 
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.references import Reference
+from nova_spi.artifacts.registry import reaching
+from nova_spi.artifacts.registry.reaching import registry_problem
 from nova_spi.errors import BuildFailed
 from nova_spi.images import choice
 from nova_spi.images.approval import approve, domain_base, domain_rules
 from nova_spi.images.base import open_base, origin_of
-from nova_spi.images.choice import choose_base, registry_problem
+from nova_spi.images.choice import choose_base
 from nova_spi.images.lock import Lock, Locked, read_lock, write_lock
 from nova_spi.images.notes import keep_note
 from nova_spi.manifest.models.model import Domain
@@ -217,7 +219,7 @@ def test_a_registry_is_asked_once_and_not_for_long(answering, silent_host, monke
     server.status = 404
     assert registry_problem(host) == "HTTP 404"
     assert registry_problem(silent_host)
-    monkeypatch.setattr(choice, "SECONDS", 0.2)
+    monkeypatch.setattr(reaching, "SECONDS", 0.2)
     with socket.socket() as hanging:
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from nova_spi import ArtifactInvalid, Container, EngineUnavailable, InputInvalid, Project, UsageError
+from nova_spi import Container, EngineUnavailable, InputInvalid, Project, UsageError
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.engines.process.isolation.levels import why_not
 from nova_spi.images.debian_apt import can_be_asked
@@ -134,11 +134,6 @@ def test_an_image_is_loaded_by_name_and_by_digest_without_its_project(somewhere,
         assert container.digest == built.digest
         result = container.run({"note": "note.txt"}, secrets={"TOKEN": "t"}).raise_for_error()
         assert result.outputs["pages"][0].read_text() == "BY NAME"
-
-
-def test_an_image_that_is_not_there_is_said_so():
-    with pytest.raises(ArtifactInvalid, match="no image 'nothing:1'"):
-        Container.load("nothing:1")
 
 
 def test_wrong_inputs_run_nothing(filed):

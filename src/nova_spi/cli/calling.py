@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A project, or an image of the local store, and where it runs."""
+    """A project, or an image, and where it runs."""
 
     folder: "Folder"
     settings: "Settings"
@@ -26,21 +26,28 @@ class Place:
     image: "Image | None" = None
 
     @classmethod
-    def open(cls, said: str, engine: str | None, isolation: "Level | None" = None) -> "Place":
+    def open(cls, said: str, engine: str | None, isolation: "Level | None", state: State) -> "Place":
         """Opens what ``said`` names: what stands on disk is a project; NAME:TAG or NAME@DIGEST is an image.
 
-        ``engine`` is the option's value, None takes the settings'. ``isolation`` is the least level to run at; None
-        takes the strongest that the machine has.
+        An image that is not in the local store is fetched from its registry, which is shown.
+
+        Args:
+            said: The words of the command line.
+            engine: The option's value; None takes the settings'.
+            isolation: The least level to run at; None takes the strongest that the machine has.
+            state: The global options, for what is shown.
         """
         from nova_spi.execution.choosing import choose_engine
         from nova_spi.execution.opening import open_image, stored
         from nova_spi.project.folder import open_folder
         from nova_spi.settings import Settings
 
-        named = not Path(said).exists() and (":" in said or "@" in said)
-        image = stored(said, Settings.load()) if named else None
+        image = None
+        if not Path(said).exists() and (":" in said or "@" in said):
+            with Showing(state) as progress:
+                image = stored(said, Settings.load(), progress)
         folder = open_folder(Path(said)) if image is None else open_image(image, Settings.load())
-        settings = Settings.load(folder.root, engine=engine)
+        settings = Settings.load(folder.settings_root, engine=engine)
         return cls(folder, settings, choose_engine(folder, settings, isolation, image), image)
 
 

@@ -67,14 +67,16 @@ def _app_tree(request: Request, environment: Environment) -> Path:
     if environment.image is None:
         raise AssertionError("only an image has one")
     if environment.root is not None:
-        place = environment.root / below
+        top = environment.root
+        place = top / below
     else:
         layout = Layout.open(environment.image.layout)
         found: Descriptor = layout.find(environment.image.manifest)
-        place = kept_tree(
+        top = place = kept_tree(
             layout, layout.manifest(found), request.settings.cache_dir, below=below, progress=request.progress
         )
-    if not place.is_dir() or not place.resolve().is_relative_to(place.parent.resolve()):
+    # A link on the way would lead through this machine's own folders, and what stands there would be copied.
+    if not place.is_dir() or place.resolve() != top.resolve() / place.relative_to(top):
         raise ArtifactInvalid(
             f"The image {environment.image.name} has no folder {request.execution.base_work_dir}.",
             why="It is execution.base_work_dir of its manifest.",

@@ -1,14 +1,23 @@
-"""An image of the local store opened as if it were a project: its app is unpacked once; runs leave traces beside it."""
+"""An image of the local store opened as if it were a project: its app is unpacked once; runs leave traces beside it.
 
+Anybody may have made such an image, so it is believed less than a project: it has no settings, names no files of this
+machine, and what it has where runs leave their traces is taken away.
+"""
+
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_spi.artifacts.looking_up import look_up
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid
-from nova_spi.execution.places import held
+from nova_spi.execution.places import PRIVATE, held
 from nova_spi.execution.removal import remove_tree
+from nova_spi.progress import Progress, Silent
 from nova_spi.settings import Settings
+from nova_spi.settings.sources import PROJECT_FILE
 
 if TYPE_CHECKING:
     from nova_spi.artifacts.layout import Layout
@@ -16,54 +25,36 @@ if TYPE_CHECKING:
     from nova_spi.images.build import BuiltImage
     from nova_spi.project.folder import Folder
 
+OURS = (PRIVATE, PROJECT_FILE, "test_outputs")
+"""What a project has of its own on this machine, and an image has no business to bring: a link there would be followed.
+"""
+
 
 def image_of(image: "BuiltImage", layout: "Layout") -> Image:
     """A built image as engines take it."""
     return Image(str(image.name), layout.root, str(image.digest), str(image.manifest.config.digest))
 
 
-def in_store(name: str, settings: Settings) -> Image | None:
-    """The image of this name or digest in the local store; None where there is none.
+def stored(name: str, settings: Settings, progress: Progress | None = None) -> Image:
+    """An image of the local store, fetched into it from its registry where it is not there yet.
+
+    Args:
+        name: Its name (``my-model:1.0``, ``registry.example.org/team/model@sha256:...``), or the digest of one that is
+            in the store. A name that is in the store is not looked for anywhere else.
+        settings: For the store.
+        progress: Hears of what is fetched.
 
     Raises:
-        ArtifactInvalid: The store is damaged.
+        ArtifactInvalid: The store is damaged; or it has no such image, and no registry can have it by this name.
+        RegistryError: It is not in the store, and cannot be fetched.
     """
-    from nova_spi.artifacts.layout import Layout
-    from nova_spi.artifacts.references import Reference
-    from nova_spi.errors import UsageError
-
-    if not (settings.store / "oci-layout").exists():
-        return None
-    layout = Layout.open(settings.store)
-    names = layout.names()
-    try:
-        full = str(Reference.parse(name))
-    except UsageError:
-        full = name
-    by_digest = {str(each.digest): each for each in layout.entries()}
-    found = names.get(full) or by_digest.get(name)
+    found = look_up(settings.store, name)
     if found is None:
-        return None
-    manifest = layout.manifest(found)
-    known = full if full in names else next((said for said, each in names.items() if each.digest == found.digest), name)
-    return Image(known, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
+        from nova_spi.execution.pulling import pull_model
 
-
-def stored(name: str, settings: Settings) -> Image:
-    """The image of this name or digest in the local store.
-
-    Raises:
-        ArtifactInvalid: There is none, or the store is damaged.
-    """
-    image = in_store(name, settings)
-    if image is None:
-        raise ArtifactInvalid(
-            f"There is no image {name!r} in the local store.",
-            why=f"The store is {settings.store}.",
-            mend="nova-spi build",
-            code="artifact.missing",
-        )
-    return image
+        return pull_model(name, settings, progress or Silent())
+    manifest = found.layout.manifest(found.descriptor)
+    return Image(found.name, found.layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
 
 
 def open_image(image: Image, settings: Settings) -> "Folder":
@@ -73,7 +64,7 @@ def open_image(image: Image, settings: Settings) -> "Folder":
         ArtifactInvalid: The image is damaged, or holds no manifest.
     """
     from nova_spi.artifacts.layout import Layout
-    from nova_spi.project.folder import find_manifest, open_folder
+    from nova_spi.project.folder import MANIFEST_NAMES, open_folder
 
     name = re.sub(r"[^a-z0-9._-]", "-", image.name.rpartition("/")[2])
     place = settings.data_dir / "models" / f"{name}-{image.manifest.rpartition(':')[2][:12]}"
@@ -82,9 +73,10 @@ def open_image(image: Image, settings: Settings) -> "Folder":
         if not place.is_dir():
             layout = Layout.open(image.layout)
             _unpack(layout, layout.manifest(layout.find(image.manifest)), place, image.name)
-    if find_manifest(place) is None:
+    found = next((place / each for each in MANIFEST_NAMES if os.path.lexists(place / each)), None)
+    if found is None or not (found.is_file() and found.resolve().is_relative_to(place.resolve())):
         raise _no_manifest(image.name)
-    return open_folder(place)
+    return replace(open_folder(place), from_image=True)
 
 
 def _unpack(layout: "Layout", manifest: "Manifest", place: Path, name: str) -> None:
@@ -98,6 +90,8 @@ def _unpack(layout: "Layout", manifest: "Manifest", place: Path, name: str) -> N
     remove_tree(beside)
     try:
         unpack(layout, manifest, beside, below=below)
+        for name in OURS:
+            remove_tree(beside / name)
         beside.rename(place)
     finally:
         remove_tree(beside)
@@ -107,6 +101,6 @@ def _no_manifest(name: str) -> ArtifactInvalid:
     return ArtifactInvalid(
         f"The image {name} holds no manifest.",
         why="There is no manifest.yml in its working folder, so nothing says what it takes and gives.",
-        mend="Build it from a project: nova-spi build",
+        mend=f"Look at what is in it: nova-spi inspect-image {name}; build one of a project: nova-spi build",
         code="artifact.no_manifest",
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nova_spi.assets.cache import content_digest
 from nova_spi.assets.fetching import Fetched, fetch
-from nova_spi.assets.uri import shown
+from nova_spi.assets.uri import local_path, scheme_of, shown
 from nova_spi.engines.port import Environment, Recipe
 from nova_spi.errors import AssetUnavailable
 from nova_spi.execution.beside import lay_manifest
@@ -106,6 +106,8 @@ def fetch_assets(request: Request, warn: Warn) -> tuple[list[HadAsset], list[dic
     for asset in request.manifest.assets:
         record = {"name": asset.name, "uri": shown(asset.uri), "mount_path": asset.mount_path}
         try:
+            if request.folder.from_image:
+                _refuse_own_files(asset, request.folder.root)
             fetched = fetch(
                 asset,
                 root=request.folder.root,
@@ -124,6 +126,16 @@ def fetch_assets(request: Request, warn: Warn) -> tuple[list[HadAsset], list[dic
         known = {"sha256": fetched.sha256, "size_bytes": fetched.size_bytes, "cached": fetched.cached, "error": None}
         records.append(record | known)
     return had, records
+
+
+def _refuse_own_files(asset: "Asset", root: Path) -> None:
+    """An image is anybody's: what it names on this machine it would read, and could send away."""
+    if scheme_of(asset.uri) == "file" and not local_path(asset.uri, root).resolve().is_relative_to(root.resolve()):
+        raise AssetUnavailable(
+            f"The asset {asset.name!r} is a file of this machine, and the manifest came out of an image.",
+            why=f"{shown(asset.uri)} is not in the image.",
+            mend="Run the project that the image was built from, or give the file as an input.",
+        )
 
 
 def fill(

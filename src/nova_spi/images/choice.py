@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.platforms import Platform
-from nova_spi.artifacts.references import Reference, is_loopback
+from nova_spi.artifacts.references import Reference
+from nova_spi.artifacts.registry.reaching import registry_problem
 from nova_spi.errors import BuildFailed
 from nova_spi.images import debian
 from nova_spi.images.approval import domain_base
@@ -20,9 +21,6 @@ from nova_spi.progress import Progress
 if TYPE_CHECKING:
     from nova_spi.project.folder import Folder
     from nova_spi.settings import Settings
-
-SECONDS = 3.0
-"""How long a registry has to answer before a build goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +103,6 @@ def _by_domain(folder: "Folder", layout: Layout, platform: Platform, progress: P
         mend="--base-image PATH, an OCI layout or an archive on disk, or a reference to a registry that answers.",
         code="build.no_base",
     )
-
-
-def registry_problem(address: str) -> str:
-    """Asks a registry once whether it is one; says why it is of no use, or nothing."""
-    import httpx
-
-    scheme = "http" if is_loopback(address) else "https"
-    try:
-        status = httpx.get(f"{scheme}://{address}/v2/", timeout=SECONDS, follow_redirects=False).status_code
-    except (httpx.HTTPError, OSError) as error:
-        return str(error).strip().rstrip(".") or type(error).__name__
-    return "" if status in (httpx.codes.OK, httpx.codes.UNAUTHORIZED) else f"HTTP {status}"
 
 
 def pin_of(base: Base, platform: Platform) -> Locked:

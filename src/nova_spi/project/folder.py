@@ -28,11 +28,19 @@ class Folder:
         root: Its folder, absolute.
         manifest_path: Its manifest, absolute.
         document: What the manifest says, with every finding; it may have errors.
+        from_image: Whether it was unpacked from an image, which anybody may have made: such a one has no settings of
+            its own and names no files of this machine.
     """
 
     root: Path
     manifest_path: Path
     document: "Document"
+    from_image: bool = False
+
+    @property
+    def settings_root(self) -> Path | None:
+        """Where its own settings stand; None where it may have none."""
+        return None if self.from_image else self.root
 
     @property
     def manifest(self) -> "Manifest":

@@ -14,12 +14,13 @@ from typing import Any
 
 from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.artifacts.descriptors import Descriptor
-from nova_spi.artifacts.documents import MAX_CONFIG_BYTES
 from nova_spi.artifacts.layout import Layout
+from nova_spi.artifacts.looking_up import look_up
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
 from nova_spi.errors import ArtifactInvalid, NovaSpiError, RegistryError, UsageError
+from nova_spi.execution.pulling import not_here, not_stored
 from nova_spi.images.catalog import CatalogMetadata, read_catalog
 from nova_spi.images.catalog_files import Fetch, ImageFiles
 from nova_spi.images.inspecting import ImageFacts, image_facts
@@ -106,8 +107,8 @@ def _found(ref: str, platform: Platform, settings: Settings, progress: Progress)
 
             layout = held.enter_context(_scratch(settings))
             yield _of(ref, layout, read_archive(path, layout, platform=platform, name=name), platform)
-        elif (stored := _stored(ref, settings)) is not None:
-            yield _of(ref, *stored, platform)
+        elif (stored := look_up(settings.store, ref)) is not None:
+            yield _of(ref, stored.layout, stored.descriptor, platform)
         elif (layout := held.enter_context(_scratch(settings))) and (local := _local(ref, layout)) is not None:
             yield _of(ref, layout, local, platform)
         else:
@@ -132,23 +133,6 @@ def _path(ref: str) -> tuple[Path | None, str]:
     return None, ""
 
 
-def _stored(ref: str, settings: Settings) -> tuple[Layout, Descriptor] | None:
-    """An image of the local store, by its name, its full name or its digest."""
-    if not (settings.store / "oci-layout").exists():
-        return None
-    layout = Layout.open(settings.store)
-    entries = {str(each.digest): each for each in layout.entries()} | layout.names()
-    found = entries.get(ref) or entries.get(_full(ref))
-    return (layout, found) if found else None
-
-
-def _full(ref: str) -> str:
-    try:
-        return str(Reference.parse(ref))
-    except UsageError:
-        return ref
-
-
 def _local(ref: str, layout: Layout) -> Descriptor | None:
     """An image or a container of the container engine, where one answers and has it."""
     from nova_spi.sdk.local_images import bring_local
@@ -161,32 +145,18 @@ def _remote(
 ) -> _Image:
     """An image in a registry: manifest and config now, layers when they are asked for."""
     from nova_spi.artifacts.registry.client import Registry
-    from nova_spi.artifacts.registry.pulling import choose_manifest, pull_blob
+    from nova_spi.artifacts.registry.pulling import choose_manifest, pull_blob, pull_config
 
     try:
         reference = Reference.parse(ref)
     except UsageError as error:
-        raise ArtifactInvalid(
-            f"There is no image {ref[:200]!r} in the local store.",
-            why=error.message,
-            mend="Name a path, a name or digest of the store, or HOST/REPOSITORY:TAG.",
-            code="artifact.missing",
-        ) from error
+        raise not_stored(ref, error.message) from error
     registry = held.enter_context(Registry.of(reference))
     progress.stage("pull", str(reference))
     try:
         manifest = choose_manifest(registry, reference, platform)
     except RegistryError as error:
-        if reference.host in ref:
-            raise
-        raise RegistryError(
-            f"There is no image {ref[:200]!r} on this machine, and none at {reference}.",
-            why=f"{error.message} {error.why}".rstrip(),
-            mend="Name a path, a name or digest of the local store, or HOST/REPOSITORY:TAG.",
-            code=error.error_code,
-        ) from error
-    if manifest.config.size > MAX_CONFIG_BYTES:
-        raise ArtifactInvalid(f"The config of {reference} is larger than {MAX_CONFIG_BYTES} bytes.")
+        raise error if reference.host in ref else not_here(ref, reference, error) from error
     kept = _kept_layers(settings)
 
     def fetch(descriptor: Descriptor) -> None:
@@ -194,8 +164,7 @@ def _remote(
             layout.blobs.keep(descriptor, kept.blobs.chunks(descriptor))
         pull_blob(registry, reference.repository, descriptor, layout, progress=progress)
 
-    fetch(manifest.config)
-    return _Image(str(reference), layout, manifest, layout.config(manifest), fetch)
+    return _Image(str(reference), layout, manifest, pull_config(registry, reference, manifest, layout), fetch)
 
 
 def _kept_layers(settings: Settings) -> Layout | None:

@@ -36,19 +36,22 @@ class Container:
         self._image = image
 
     @classmethod
-    def load(cls, name: str) -> Self:
-        """Opens an image of the local store.
+    def load(cls, name: str, progress: Progress | None = None) -> Self:
+        """Opens an image of the local store; one that is not there is fetched from its registry first.
 
         Args:
-            name: Its name (``my-model:1.0.0``) or its digest.
+            name: Its name (``my-model:1.0.0``, ``registry.example.org/team/model:1.0``, ``NAME@sha256:...``), or the
+                digest of one that is in the store. Without a host a name is Docker Hub's, as everywhere.
+            progress: Hears of what is fetched.
 
         Raises:
-            ArtifactInvalid: There is none, or it holds no manifest.
+            ArtifactInvalid: It is damaged, for another platform, or holds no manifest (``artifact.no_manifest``).
+            RegistryError: It is not in the store, and cannot be fetched.
         """
         from nova_spi.execution.opening import open_image, stored
 
         settings = Settings.load()
-        image = stored(name, settings)
+        image = stored(name, settings, progress)
         return cls(open_image(image, settings), image)
 
     def __repr__(self) -> str:
@@ -95,7 +98,7 @@ class Container:
         from nova_spi.execution.choosing import choose_engine
         from nova_spi.execution.run import execute
 
-        settings = Settings.load(self._folder.root, engine=engine)
+        settings = Settings.load(self._folder.settings_root, engine=engine)
         return execute(
             self._folder,
             command=command,
@@ -150,7 +153,7 @@ class Container:
         from nova_spi.checks.testing.cases import run_cases
         from nova_spi.execution.choosing import choose_engine
 
-        settings = Settings.load(self._folder.root, engine=engine)
+        settings = Settings.load(self._folder.settings_root, engine=engine)
         return run_cases(
             self._folder,
             names=(names,) if isinstance(names, str) else names,

@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 from nova_spi.artifacts.blobs import CHUNK
 from nova_spi.artifacts.choosing import choose
+from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.artifacts.descriptors import Descriptor
+from nova_spi.artifacts.documents import MAX_CONFIG_BYTES
 from nova_spi.artifacts.layout import MAX_DEPTH, Layout
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.platforms import Platform
@@ -81,6 +83,19 @@ def pull_blob(
     if not layout.blobs.has(descriptor):
         blob = _Blob(registry, repository, descriptor, layout, registry.backoff_seconds)
         blob.fetch(progress or Silent(), 0, descriptor.size)
+
+
+def pull_config(registry: Registry, reference: Reference, manifest: Manifest, layout: Layout) -> ImageConfig:
+    """Pulls and reads the config of an image, and nothing more of it.
+
+    Raises:
+        RegistryError: It cannot be had.
+        ArtifactInvalid: It is not what its digest says, not valid, or too large.
+    """
+    if manifest.config.size > MAX_CONFIG_BYTES:
+        raise ArtifactInvalid(f"The config of {reference} is larger than {MAX_CONFIG_BYTES} bytes.")
+    pull_blob(registry, reference.repository, manifest.config, layout)
+    return layout.config(manifest)
 
 
 def choose_manifest(registry: Registry, reference: Reference, platform: Platform) -> Manifest:

@@ -91,8 +91,8 @@ def credentials(_: Settings) -> Finding:
 def registries(settings: Settings) -> Iterator[Finding]:
     """Asks the registries of the approved bases, and the one that is set, whether they answer; seconds at most."""
     from nova_spi.artifacts.references import Reference
+    from nova_spi.artifacts.registry.reaching import registry_problem
     from nova_spi.images.approval import rules
-    from nova_spi.images.choice import registry_problem
 
     hosts = {rule.name.partition("/")[0]: "approved bases come from there" for rule in rules() if rule.approved}
     if settings.registry and (own := _host(settings.registry)):

@@ -19,6 +19,7 @@ EXAMPLES = (
     "nova-spi run --input picture=photo.png --input min_confidence=0.7 --output results",
     "nova-spi run my-model --command batch --input-file inputs.json --timeout 60",
     'nova-spi run my-model:1.0.0 --input prompt="Hello, world!"',
+    'nova-spi run registry.example.org/team/my-model:1.0.0 --input prompt="Hello, world!"',
 )
 
 
@@ -45,8 +46,11 @@ def command(
     require_isolation: "Level | None",
     timeout: float | None,
 ) -> int:
-    """Run a model once: of the project PATH (default: the current folder), or of the built image REF."""
-    call = Call.make(Place.open(path, engine, require_isolation), command_name, words)
+    """Run a model once: of the project PATH (default: the current folder), or of the built image REF.
+
+    An image that is not in the local store is fetched from its registry.
+    """
+    call = Call.make(Place.open(path, engine, require_isolation, state), command_name, words)
     result = call.execute(state, output=output, timeout=timeout)
     results.show(result, state, f"{call.place.folder.manifest.model.name}: {call.command} succeeded")
     return result.error.exit_status if result.error else 0

@@ -68,9 +68,9 @@ def command(
     if interactive:
         # A shell of this machine in the model's environment; in a container `nova-spi container exec` opens one.
         return _interact(
-            Call.make(Place.open(path, engine or "process", require_isolation), command_name, words), state
+            Call.make(Place.open(path, engine or "process", require_isolation, state), command_name, words), state
         )
-    place = Place.open(path, engine, require_isolation)
+    place = Place.open(path, engine, require_isolation, state)
     if words.given or command_name is not None:
         call = Call.make(place, command_name, words)
         result = call.execute(state, output=output, timeout=timeout, keep=debug)
