@@ -1,4 +1,3 @@
-import base64
 import gc
 import gzip
 import hashlib
@@ -6,12 +5,9 @@ import io
 import json
 import random
 import shutil
-import socket
 import subprocess
 import tarfile
 import tempfile
-import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +21,6 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.engines.port import Image
 
 pytest.importorskip("docker", reason="the extra 'docker' is not installed")
-
-PASSWORD = "s3cret-pass"
-HTPASSWD = "model:$2b$05$abcdefghijklmnopqrstuuV7fpPozvyqJfnY19y0802WTlXUm6Rjy\n"  # of that password
 
 
 @dataclass
@@ -149,53 +142,6 @@ def shell_files() -> dict[str, bytes]:
 def kit() -> SimpleNamespace:
     """What the tests make images with."""
     return SimpleNamespace(make_image=make_image, tar_of=tar_of, noise=noise, fresh_name=fresh_name)
-
-
-@pytest.fixture(scope="session")
-def local_registry(tmp_path_factory):
-    """Debian's docker-registry on loopback; whoever pushes and pulls must know the password."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("docker-registry is not installed (apt-get install docker-registry)")
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    (folder / "htpasswd").write_text(HTPASSWD)
-    (folder / "config.yml").write_text(
-        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f"auth: {{htpasswd: {{realm: test, path: {folder / 'htpasswd'}}}}}\nhttp: {{addr: '{address}'}}\n"
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(folder / "config.yml")], stdout=log, stderr=log, cwd=folder)
-    try:
-        _await(address, process)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _await(address: str, process: subprocess.Popen) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://{address}/", timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    raise AssertionError("docker-registry did not start")
-
-
-@pytest.fixture
-def logged_in(local_registry, tmp_path, monkeypatch):
-    """A docker configuration that knows the password of the local registry."""
-    folder = tmp_path / "docker-config"
-    folder.mkdir()
-    known = {"auths": {local_registry: {"auth": base64.b64encode(f"model:{PASSWORD}".encode()).decode()}}}
-    (folder / "config.json").write_text(json.dumps(known))
-    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
-    return folder
 
 
 @pytest.fixture

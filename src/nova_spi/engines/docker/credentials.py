@@ -7,21 +7,6 @@ from nova_spi.artifacts.references import HUB, Reference
 from nova_spi.errors import UsageError
 
 
-def for_registry(host: str) -> dict[str, str]:
-    """The header of a pull.
-
-    Args:
-        host: Of the registry, as in a reference. Helper programs are asked where the configuration names them.
-
-    Raises:
-        docker.errors.DockerException: A helper program fails.
-    """
-    from docker import auth
-
-    found = _known(host)
-    return {"X-Registry-Auth": _text(auth.encode_header(found))} if found else {}
-
-
 def for_bases(bases: Iterable[str]) -> dict[str, str]:
     """The header of a build, with the credentials for the registries of its bases.
 
