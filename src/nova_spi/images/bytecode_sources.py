@@ -62,6 +62,8 @@ class Sources:
         self._place = place
         self._count = 0
         self._found: dict[str, Path | None] = {}
+        self._no_folders: set[str] = set()
+        """What was no folder in some layer. What another one has below it, through a link say, is left out."""
 
     def read(self, layers: Sequence[Descriptor]) -> dict[str, Path]:
         """Reads the layers, the lowest first.
@@ -78,14 +80,15 @@ class Sources:
         return {
             path: source
             for path, source in sorted(self._found.items())
-            if source is not None and cached_name(path, self._tag) not in self._found
+            if source is not None
+            and cached_name(path, self._tag) not in self._found
+            and not _under(path, self._no_folders)
         }
 
     def _read(self, layer: Descriptor) -> None:
         """One layer over those below it."""
         hidden, opaque = set[str](), set[str]()
         added: dict[str, Path | None] = {}
-        replaced: set[str] = set()
         for tar, member in _members(self._layout, layer):
             path = posixpath.normpath(member.name).lstrip("/")
             folder, name = posixpath.split(path)
@@ -94,16 +97,14 @@ class Sources:
             elif name.startswith(WHITEOUT):
                 hidden.add(posixpath.join(folder, name.removeprefix(WHITEOUT)))
             elif not member.isdir():
-                replaced.add(path)
-                added.pop(path, None)
+                self._no_folders.add(path)
                 if self._counts(path):
                     added[path] = self._kept(tar, member) if path.endswith(".py") else None
-        gone = hidden | replaced
-        lower = {
-            path: each for path, each in self._found.items() if path not in gone and not _under(path, gone, opaque)
-        }
-        # Of two entries of one layer the later counts: what stands below one that is no folder stands nowhere.
-        self._found = lower | {path: each for path, each in added.items() if not _under(path, replaced, frozenset())}
+        self._found = {
+            path: each
+            for path, each in self._found.items()
+            if path not in hidden and not _under(path, hidden) and not _under(path, opaque)
+        } | added
 
     def _counts(self, path: str) -> bool:
         """Whether it is a module that is looked for, or the bytecode of one."""
@@ -139,10 +140,10 @@ def _members(layout: Layout, layer: Descriptor) -> Iterator[tuple[tarfile.TarFil
             yield tar, member
 
 
-def _under(path: str, gone: Set[str], opaque: Set[str]) -> bool:
-    """Whether a folder above a path is gone, or what lower layers had in it."""
+def _under(path: str, folders: Set[str]) -> bool:
+    """Whether one of these folders is above a path; the image's root is the empty one."""
     while path:
         path = posixpath.dirname(path)
-        if path in gone or path in opaque:
+        if path in folders:
             return True
     return False
