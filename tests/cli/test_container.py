@@ -118,6 +118,19 @@ def wait_for(true, seconds: float = 30.0):
     return found
 
 
+def test_what_a_container_without_limits_uses_is_shown_or_it_is_said_why_not(engine, served, call_json):
+    manifest = served() / "manifest.yml"
+    manifest.write_text(manifest.read_text().replace("  resources: {memory: 256Mi, cpu: 1}\n", ""))
+    name = call_json("container", "start")[1]["name"]
+    status, used = call_json("container", "stats")
+    if status == 0:
+        assert [each["name"] for each in used["containers"]] == [name]
+        return
+    assert (status, engine.engine) == (3, "podman"), "4.3 fails by itself for a container without limits"
+    assert f"looking at what {name} uses" in used["error"]["message"]
+    assert used["error"]["why"]
+
+
 def test_a_model_is_started_looked_at_entered_and_stopped(engine, served, call, call_json, machine):
     root = served()
     status, started = call_json("container", "start")

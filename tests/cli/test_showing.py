@@ -78,7 +78,13 @@ def test_a_log_cannot_command_the_terminal_and_characters_may_come_in_pieces(cap
 
 @pytest.mark.parametrize(
     ("given", "shown"),
-    [((1_000_000, None, "bytes"), "1.0 MB"), ((3, 8, "files"), "3 of 8 files"), ((3, None, "files"), "3 files")],
+    [
+        ((1_000_000, None, "bytes"), "1.0 MB"),
+        ((2_500, 35_800_000, "bytes"), "0.0 of 35.8 MB"),
+        ((2_500, 12_300, "bytes"), "2.5 of 12.3 kB"),
+        ((3, 8, "files"), "3 of 8 files"),
+        ((3, None, "files"), "3 files"),
+    ],
 )
 def test_amounts_are_written_for_people(given, shown):
     assert amount(*given) == shown

@@ -362,7 +362,8 @@ def test_a_daemon_that_is_killed_ends_the_run_with_its_error_and_nothing_runs_on
     assert found["error"]["code"] == "engine.lost"
     record = json.loads((Path(found["folder"]) / "run.json").read_text())
     assert (record["status"], record["error"]["code"]) == ("failed", "engine.lost")
-    assert sorted(path.name for path in Path(found["folder"]).iterdir()) == ["inputs.json", "log.txt", "run.json"]
+    left = {path.name for path in Path(found["folder"]).iterdir()}
+    assert left == {"inputs.json", "lock", "log.txt", "run.json"}
     assert not _processes(b"SPI_WORK_DIR", found["id"].encode())
 
 

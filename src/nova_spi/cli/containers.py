@@ -39,11 +39,11 @@ def _use(use: "Use") -> tuple[str, ...]:
     return (
         use.name,
         f"{use.cpu_percent:.1f}",
-        size(use.memory_bytes),
-        size(use.memory_limit_bytes) if use.memory_limit_bytes else "-",
+        style.size(use.memory_bytes),
+        style.size(use.memory_limit_bytes) if use.memory_limit_bytes else "-",
         str(use.processes),
-        f"{size(use.network_in_bytes)} / {size(use.network_out_bytes)}",
-        f"{size(use.disk_read_bytes)} / {size(use.disk_written_bytes)}",
+        f"{style.size(use.network_in_bytes)} / {style.size(use.network_out_bytes)}",
+        f"{style.size(use.disk_read_bytes)} / {style.size(use.disk_written_bytes)}",
     )
 
 
@@ -52,17 +52,7 @@ def tell_leftovers(found: "list[Leftover]") -> None:
     if not found:
         style.say("There is nothing to remove.")
     for each in found:
-        style.say(f"  {each.kind} {each.name}: {each.why}" + (f", {size(each.bytes)}" if each.bytes else ""))
-
-
-def size(count: int) -> str:
-    """Bytes for people: ``12.3 MB``."""
-    left = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if left < 1000:
-            return f"{left:.0f} {unit}" if unit == "B" else f"{left:.1f} {unit}"
-        left /= 1000
-    return f"{left:.1f} TB"
+        style.say(f"  {each.kind} {each.name}: {each.why}" + (f", {style.size(each.bytes)}" if each.bytes else ""))
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -89,10 +89,11 @@ class Showing:
 
 
 def amount(done: int, total: int | None, unit: str) -> str:
-    """How far a stage is, for people: ``12.3 of 35.8 MB``."""
+    """How far a stage is, for people: ``12.3 of 35.8 MB``, in the unit of the whole."""
     if unit == "bytes":
-        scaled = [f"{number / 1e6:.1f}" for number in (done, total) if number is not None]
-        return f"{' of '.join(scaled)} MB"
+        scale, name = (1e6, "MB") if max(done, total or 0) >= 1e5 else (1e3, "kB")
+        scaled = [f"{number / scale:.1f}" for number in (done, total) if number is not None]
+        return f"{' of '.join(scaled)} {name}"
     return f"{done} of {total} {unit}" if total is not None else f"{done} {unit}"
 
 

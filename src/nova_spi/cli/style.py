@@ -130,3 +130,18 @@ def print_json(value: Any) -> None:
     """Writes JSON to standard output; paths and decimals become strings, control characters JSON's own escapes."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     write(sys.stdout, _CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``12.3 MB``."""
+    left = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if left < 1000:
+            return f"{left:.0f} {unit}" if unit == "B" else f"{left:.1f} {unit}"
+        left /= 1000
+    return f"{left:.1f} TB"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 layer``, ``2 layers``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -103,4 +103,5 @@ def test_a_base_on_disk_is_taken_and_others_are_told_one_that_they_can_pull(chos
     said = f"./{said}" if said.endswith("tag") else said
     found = chosen(base=said, python="3.11")
     assert (found.said, found.public) == (said, f"{SLIM}:3.11-slim")
-    assert "others can pull" in found.reason
+    assert found.reason.startswith("others can pull it, and not ")
+    assert tmp_path.name not in found.reason

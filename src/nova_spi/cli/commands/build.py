@@ -148,8 +148,8 @@ def _show(
         paint = style.Paint(sys.stdout)
         style.say(f"{paint.green('✓')} Built {image.name}")
         style.say(f"  {image.digest}")
-        style.say(f"  on {image.base.name} with Python {image.base.python.version}, {size / 1e6:.1f} MB")
-        style.say(f"  {image.reason}")
+        style.say(f"  on {image.base.name} with Python {image.base.python.version}, {style.size(size)}")
+        style.say(f"  this base: {image.reason}")
         style.say(f"  {image.reused} of {len(image.layers)} layers were there already")
         if archive is not None:
             style.say(f"  {archive}")

@@ -222,7 +222,7 @@ def prune(state: State, images: bool, yes: bool) -> None:
         kept = [each.to_dict() for each in found if each not in gone]
         _print({"removed": removed, "kept": kept, "bytes": freed})
     elif not state.silent:
-        style.say(f"{style.Paint(sys.stdout).green('✓')} Removed {len(gone)}, {containers.size(freed)}")
+        style.say(f"{style.Paint(sys.stdout).green('✓')} Removed {len(gone)}, {style.size(freed)}")
 
 
 @contextmanager

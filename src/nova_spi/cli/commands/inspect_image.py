@@ -104,9 +104,9 @@ def _show(image: "ImageFacts", catalog: "CatalogMetadata", files: dict[str, dict
             "in": image.working_dir,
         }
     )
-    style.say(f"\n{len(image.layers)} layers, {image.size / 1e6:.1f} MB")
+    style.say(f"\n{style.counted(len(image.layers), 'layer')}, {style.size(image.size)}")
     for layer in image.layers:
-        style.say(f"  {layer.digest[:19]}  {layer.size / 1e6:>9.1f} MB  {' '.join(layer.made_by.split())[:80]}")
+        style.say(f"  {layer.digest[:19]}  {style.size(layer.size):>9}  {' '.join(layer.made_by.split())[:80]}")
     labels = {name: text for name, text in sorted(image.labels.items()) if len(text) <= LONGEST_LABEL}
     if labels:
         style.say("\nLabels")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_SECONDS = 0.25
 """Between the first two looks."""
 NEXT_SECONDS = 1.0
+_OVER = (404, 409)
+"""What engines answer of a container that is gone, or has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def watch(connection: "Connection", services: list[Service], *, stream: bool) ->
         stream: Go on, about once a second, until all have ended; else there is one answer.
 
     Raises:
-        EngineUnavailable: The engine does not answer.
+        EngineUnavailable: The engine does not answer, or cannot say it: Podman 4.3 fails by itself for some containers.
     """
     before = {each.id: look for each in services if (look := _look(connection, each)) is not None}
     pause = FIRST_SECONDS
@@ -81,11 +83,13 @@ def _look(connection: "Connection", service: Service) -> dict[str, Any] | None:
     from docker.errors import APIError
 
     api: Any = connection.client.api
-    with connection.speaking("looking at what a container uses"):
+    with connection.speaking(f"looking at what {service.name} uses"):
         try:
             found: dict[str, Any] = api.stats(service.id, stream=False, one_shot=True)
-        except APIError:  # it has ended, or is gone
-            return None
+        except APIError as error:
+            if error.status_code in _OVER:
+                return None
+            raise
     return found | {"clock": time.monotonic()} if _map(found, "cpu_stats", "cpu_usage").get("total_usage") else None
 
 

@@ -96,8 +96,9 @@ def base_for(folder: "Folder", asked: Asked, settings: Settings) -> Base:
     if public is None:
         public, why = _of_project(folder, execution, settings, python or DEFAULT_PYTHON)
     if _on_disk(public) or public == DEBIAN:
+        named = public
         public, _ = domain_base(folder.manifest.model.domain, "cpu", python or DEFAULT_PYTHON)
-        why = f"{why}; others can pull this one"
+        why = f"others can pull it, and not {named if named == DEBIAN else 'a base on this machine'}"
     approve(Reference.parse(public))
     return Base(said, public, why, python, by)
 
