@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
-from nova_spi.artifacts.layout import NAME, Layout
+from nova_spi.artifacts.indexes import NAME
+from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.media_types import IMAGE_INDEX, LAYER_TAR
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import ArtifactInvalid, NovaSpiError

@@ -15,7 +15,8 @@ from nova_spi.images import choice
 from nova_spi.images.approval import approve, domain_base, domain_rules
 from nova_spi.images.base import open_base, origin_of
 from nova_spi.images.choice import choose_base
-from nova_spi.images.lock import Lock, Locked, read_lock, write_lock
+from nova_spi.images.lock import Lock, Locked, write_lock
+from nova_spi.images.lock_reading import read_lock
 from nova_spi.images.notes import keep_note
 from nova_spi.manifest.models.model import Domain
 from nova_spi.manifest.reading import read

@@ -18,7 +18,8 @@ from nova_spi.images.build import build_image
 from nova_spi.images.debian import assemble
 from nova_spi.images.debian_records import Package
 from nova_spi.images.debian_store import fetched, is_whole
-from nova_spi.images.lock import LOCK, Lock, Locked, read_lock, write_lock
+from nova_spi.images.lock import LOCK, Lock, Locked, write_lock
+from nova_spi.images.lock_reading import read_lock
 from nova_spi.images.python_facts import python_facts
 from nova_spi.progress import Silent
 from nova_spi.project.folder import open_folder

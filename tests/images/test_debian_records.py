@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_spi.errors import BuildFailed
-from nova_spi.images.debian_apt import _failed, installed
+from nova_spi.images.debian_apt import installed
+from nova_spi.images.debian_failures import failed
 from nova_spi.images.debian_records import MAX_TEXT, Package, package, records, to_fetch
 
 HEX = "a" * 64
@@ -104,7 +105,7 @@ def test_what_counts_as_installed_says_nothing_of_what_it_needs():
     ],
 )
 def test_what_apt_says_becomes_one_clear_error(told, code, message):
-    error = _failed("apt-get", "download", told)
+    error = failed("apt-get", "download", told)
     assert error.error_code == code
     assert message in error.message
     assert error.mend

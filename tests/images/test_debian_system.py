@@ -8,7 +8,7 @@ from nova_spi.errors import BuildFailed
 from nova_spi.images import debian
 from nova_spi.images.build import build_image
 from nova_spi.images.debian_system import resolve_system, system_layer
-from nova_spi.images.lock import read_lock
+from nova_spi.images.lock_reading import read_lock
 from nova_spi.images.steps import packages_for_engine
 from nova_spi.manifest.models import Execution
 from nova_spi.progress import Silent

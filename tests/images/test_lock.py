@@ -6,7 +6,8 @@ from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images.debian_records import Package
-from nova_spi.images.lock import LOCK, Lock, Locked, dump_lock, parse_lock, read_lock, write_lock
+from nova_spi.images.lock import LOCK, Lock, Locked, dump_lock, write_lock
+from nova_spi.images.lock_reading import parse_lock, read_lock
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 HEX = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)

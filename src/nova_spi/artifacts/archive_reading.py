@@ -19,7 +19,8 @@ from nova_spi.artifacts.configs import read_config
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES, MAX_ITEMS, Fields, load_object
-from nova_spi.artifacts.layout import NAME, Layout, read_entries, read_mark
+from nova_spi.artifacts.indexes import NAME, read_entries, read_mark
+from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Index, Manifest, read_manifest, write_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIG, LAYER_GZIP, LAYER_TAR
 from nova_spi.artifacts.platforms import Platform

@@ -14,7 +14,8 @@ from nova_spi.artifacts.blobs import CHUNK
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import MAX_CONFIG_BYTES, dump_object
-from nova_spi.artifacts.layout import MARK, NAME, Layout, index_document
+from nova_spi.artifacts.indexes import MARK, NAME, index_document
+from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest
 from nova_spi.artifacts.references import HUB, Reference
 from nova_spi.errors import ArtifactInvalid

@@ -4,11 +4,9 @@ Several processes may write at once: blobs are put in place whole, and the index
 lock. Each entry that we write carries a checksum of itself, since nothing else says what the index held.
 """
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 from nova_spi.artifacts.blobs import Blobs
@@ -16,19 +14,14 @@ from nova_spi.artifacts.choosing import choose
 from nova_spi.artifacts.configs import ImageConfig, read_config
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
-from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES, Fields, dump_object, load_object
+from nova_spi.artifacts.documents import MAX_BYTES, MAX_CONFIG_BYTES
+from nova_spi.artifacts.indexes import MARK, MAX_MARK_BYTES, NAME, index_document, read_entries, read_mark
+from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.manifests import Index, Manifest, read_manifest
-from nova_spi.artifacts.media_types import IMAGE_CONFIGS, IMAGE_INDEX
+from nova_spi.artifacts.media_types import IMAGE_CONFIGS
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import ArtifactInvalid
 
-VERSION = "1.0.0"
-MARK = dump_object({"imageLayoutVersion": VERSION})
-NAME = "org.opencontainers.image.ref.name"
-CHECKSUM = "dev.nova-spi.checksum"
-"""A field of our own in an index's entry, and no annotation: so it also says whether the annotations are there."""
-
-MAX_MARK_BYTES = 4096
 MAX_DEPTH = 4
 """Indexes within indexes."""
 
@@ -54,7 +47,7 @@ class Layout:
         if not ((root / "oci-layout").exists() and (root / "index.json").exists()):
             with layout.blobs.told_when_full():
                 (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-                with layout._locked():
+                with held(root / "index.lock"):
                     if not (root / "index.json").exists():
                         layout._replace("index.json", index_document(()))
                     layout._replace("oci-layout", MARK)
@@ -115,13 +108,13 @@ class Layout:
     def name(self, descriptor: Descriptor, name: str) -> None:
         """Gives a manifest a name; what had it before loses it."""
         entry = Descriptor(descriptor.media_type, descriptor.digest, descriptor.size, {NAME: name}, descriptor.platform)
-        with self._locked():
+        with held(self.root / "index.lock"):
             kept = [each for each in self.entries() if each.annotations.get(NAME) != name]
             self._replace("index.json", index_document((*kept, entry)))
 
     def remove(self, name: str) -> None:
         """Takes a name away; blobs stay."""
-        with self._locked():
+        with held(self.root / "index.lock"):
             kept = [each for each in self.entries() if each.annotations.get(NAME) != name]
             self._replace("index.json", index_document(kept))
 
@@ -178,15 +171,6 @@ class Layout:
                     self.blobs.verify(blob)
                     yield blob
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        handle = os.open(self.root / "index.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
     def _replace(self, name: str, data: bytes) -> None:
         with self.blobs.told_when_full():
             handle, beside = tempfile.mkstemp(dir=self.root, prefix=f".{name}-")
@@ -226,43 +210,3 @@ class Layout:
                 mend="Name a folder that has oci-layout and index.json, or an archive.",
                 code="artifact.missing",
             ) from error
-
-
-def read_mark(data: bytes) -> None:
-    """Checks the content of ``oci-layout``.
-
-    Raises:
-        ArtifactInvalid: It is of another version.
-    """
-    fields = Fields(load_object(data, "oci-layout", limit=MAX_MARK_BYTES), "oci-layout")
-    if fields.text("imageLayoutVersion") != VERSION:
-        fields.wrong("imageLayoutVersion", VERSION)
-
-
-def read_entries(data: bytes) -> tuple[Descriptor, ...]:
-    """What an ``index.json`` names; where an entry has our checksum, it is compared.
-
-    Raises:
-        ArtifactInvalid: It is not valid, or an entry is not what its checksum says.
-    """
-    found = read_manifest(data, IMAGE_INDEX)
-    if not isinstance(found, Index):
-        raise ArtifactInvalid("index.json is no index.")
-    written = Fields(load_object(data, "index.json"), "index.json").objects("manifests")
-    for entry, fields in zip(found.manifests, written, strict=True):
-        if fields.text(CHECKSUM) not in ("", _checksum(entry)):
-            raise ArtifactInvalid(
-                f"index.json is damaged: its entry {entry.annotations.get(NAME) or entry.digest} has changed.",
-                code="artifact.damaged",
-            )
-    return found.manifests
-
-
-def index_document(entries: Iterable[Descriptor]) -> bytes:
-    """An ``index.json`` with these entries, each with its checksum."""
-    manifests = [entry.to_dict() | {CHECKSUM: _checksum(entry)} for entry in entries]
-    return dump_object({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": manifests})
-
-
-def _checksum(entry: Descriptor) -> str:
-    return Digest.of(dump_object(entry.to_dict())).hex

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nova_spi.artifacts.descriptors import Descriptor
-from nova_spi.artifacts.layout import NAME, Layout
+from nova_spi.artifacts.indexes import NAME
+from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.references import Reference
 from nova_spi.errors import UsageError
 

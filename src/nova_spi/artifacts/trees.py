@@ -9,7 +9,6 @@ everything is ours. Modes are, without set-uid, set-gid and sticky bits, and a f
 files and pipes are left out.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 from nova_spi.artifacts.blobs import FULL
 from nova_spi.artifacts.confined import FOLDER_MODE, Confined, clear, new_file, parts_of
 from nova_spi.artifacts.layering import BOUNDS, Bounds, Tree
+from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.unpacking import members, opened
 from nova_spi.errors import ArtifactInvalid
 from nova_spi.progress import Progress, Silent
@@ -111,7 +111,7 @@ def kept_tree(
         return place
     with _told(place):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(place.with_suffix(".lock")):
+        with held(place.with_suffix(".lock")):
             if not place.is_dir():
                 progress.stage("unpack", f"{len(manifest.layers)} layers")
                 _make(layout, manifest, place, below, progress)
@@ -180,17 +180,6 @@ def _is_folder(parent: int, name: bytes) -> bool:
         return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return False
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds the lock; the kernel frees it when its holder dies. The file stays, so that all who wait have the same."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -92,6 +92,28 @@ def members(stream: BinaryIO, what: str) -> Iterator[tuple[tarfile.TarFile, tarf
         raise ArtifactInvalid(f"{what} is no tar.", why=f"{error}.", code="artifact.damaged") from error
 
 
+def bounded_members(
+    stream: BinaryIO, what: str, most: int, most_bytes: int = MAX_BYTES
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """As `members`, for a tar that is looked through as a whole.
+
+    Args:
+        stream: As there.
+        what: As there.
+        most: How many members it may have.
+        most_bytes: How many bytes they may have together, as their headers say it.
+
+    Raises:
+        ArtifactInvalid: As there, or it passes a bound.
+    """
+    total = 0
+    for count, (tar, member) in enumerate(members(stream, what)):
+        total += member.size
+        if count > most or total > most_bytes:
+            raise ArtifactInvalid(f"{what} has too many files, or too large ones.")
+        yield tar, member
+
+
 class BoundedMember(tarfile.TarInfo):
     """A member of a foreign tar; one whose extended header is huge is refused before it is read.
 

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_spi.artifacts.locking import held
 from nova_spi.engines.port import Environment
-from nova_spi.execution.places import held
 from nova_spi.execution.records import replace_bytes
 from nova_spi.execution.staging import Stage
 from nova_spi.project.beside import NAME, UTILS, manifest_files, runtime_files

@@ -6,6 +6,7 @@ from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
+from nova_spi.artifacts.locking import held
 from nova_spi.errors import (
     ExecutionError,
     OutputMissing,
@@ -17,7 +18,7 @@ from nova_spi.errors import (
 )
 from nova_spi.execution.collect import Collected
 from nova_spi.execution.deliver import deliver
-from nova_spi.execution.places import RunFolder, held, runs_folder
+from nova_spi.execution.places import RunFolder, runs_folder
 from nova_spi.execution.records import ExecutionResult, bounded, now, replace_bytes, write_json
 from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.request import Request

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_spi.engines.labels import EXECUTION, MODEL, PROJECT
 from nova_spi.engines.port import Environment, Gpus, Job, Limits, Mount
 from nova_spi.execution.beside import lay_runtime
 from nova_spi.execution.places import RunFolder
@@ -91,9 +92,9 @@ def _job_in_image(
             *(Mount(source, base / relative, writable) for source, relative, writable in stage.mounts),
         ),
         labels={
-            "dev.nova-spi.execution": run.id,
-            "dev.nova-spi.project": project_mark(request.folder.root),
-            "dev.nova-spi.model": f"{request.manifest.model.name}:{request.manifest.model.version}",
+            EXECUTION: run.id,
+            PROJECT: project_mark(request.folder.root),
+            MODEL: f"{request.manifest.model.name}:{request.manifest.model.version}",
         },
     )
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.looking_up import look_up
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid
-from nova_spi.execution.places import PRIVATE, held
+from nova_spi.execution.places import PRIVATE
 from nova_spi.execution.removal import remove_tree
 from nova_spi.progress import Progress, Silent
 from nova_spi.settings import Settings

@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from nova_spi.errors import ProjectError
 from nova_spi.execution.removal import remove_tree
@@ -151,14 +150,6 @@ def is_held(lock: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-@contextmanager
-def held(lock: Path) -> Iterator[BinaryIO]:
-    """Holds a lock file against other processes and threads; waits for it."""
-    with lock.open("ab") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
 
 
 def ignored_by_git(private: Path) -> None:

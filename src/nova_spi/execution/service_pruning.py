@@ -11,13 +11,13 @@ from nova_spi.engines.docker.reaping import OWNER, RUN, is_dead
 from nova_spi.engines.docker.services import PROJECT, Services
 from nova_spi.execution.removal import remove_tree
 from nova_spi.execution.services import private_folder
+from nova_spi.images.labels import MANIFEST
 from nova_spi.project.identity import project_mark
 
 if TYPE_CHECKING:
     from nova_spi.project.folder import Folder
 
 TITLE = "org.opencontainers.image.title"
-MANIFEST = "dev.nova-spi.manifest"
 ORPHAN = "its nova-spi has died"
 ENDED = frozenset({"created", "exited", "dead", "configured", "stopped", "initialized"})
 """States of a container without a program, in Docker's words and in Podman's."""

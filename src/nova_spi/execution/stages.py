@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nova_spi.artifacts.locking import held
 from nova_spi.engines.port import Environment, Job, Outcome
 from nova_spi.errors import ExecutionError, NovaSpiError
 from nova_spi.execution.closing import Closing
@@ -16,7 +17,7 @@ from nova_spi.execution.in_image import with_image
 from nova_spi.execution.intrusion import modified
 from nova_spi.execution.jobs import make_job
 from nova_spi.execution.output_files import Listing, listing
-from nova_spi.execution.places import RunFolder, held, runs_folder
+from nova_spi.execution.places import RunFolder, runs_folder
 from nova_spi.execution.prepare import (
     fetch_assets,
     fill,

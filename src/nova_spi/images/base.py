@@ -18,7 +18,7 @@ from nova_spi.images import debian
 from nova_spi.images.approval import approve
 from nova_spi.images.debian_records import Package
 from nova_spi.images.lock import Locked
-from nova_spi.images.notes import is_there, keep_note
+from nova_spi.images.notes import is_there, keep_note, write_note
 from nova_spi.images.python_facts import PythonFacts, python_facts
 from nova_spi.progress import Progress
 from nova_spi.settings import Settings
@@ -210,9 +210,5 @@ def _facts(layout: Layout, manifest: Manifest, config: ImageConfig) -> PythonFac
     except (OSError, ValueError, TypeError):
         pass  # not looked at yet, or of another version of nova-spi
     found = python_facts(layout, manifest, config)
-    with layout.blobs.told_when_full(), layout.blobs.incoming() as stream:
-        stream.write(json.dumps(asdict(found)).encode())
-        stream.flush()
-        place.parent.mkdir(exist_ok=True)
-        Path(stream.name).replace(place)
+    write_note(layout, place, json.dumps(asdict(found)).encode())
     return found

@@ -14,7 +14,8 @@ from nova_spi.images import debian
 from nova_spi.images.approval import domain_base
 from nova_spi.images.base import Base, origin_of
 from nova_spi.images.debian_apt import can_be_asked
-from nova_spi.images.lock import LOCK, Locked, read_lock, write_lock
+from nova_spi.images.lock import LOCK, Locked, write_lock
+from nova_spi.images.lock_reading import read_lock
 from nova_spi.images.notes import noted
 from nova_spi.progress import Progress
 

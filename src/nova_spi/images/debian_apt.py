@@ -4,7 +4,6 @@ apt verifies what it fetches by the machine's own sources and keys. Everything t
 ours, so no root is needed, and another architecture needs no ``dpkg --add-architecture``: it has lists of its own here.
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -14,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
+from nova_spi.images.debian_failures import failed
 from nova_spi.images.debian_records import MAX_TEXT, Package, package, records, to_fetch
 from nova_spi.progress import Progress
 from nova_spi.project.installer import without_passwords
@@ -26,13 +27,6 @@ ARCHITECTURES = {"amd64": "amd64", "arm64": "arm64"}
 
 MACHINE_LISTS = Path("/var/lib/apt/lists")
 _PASSED = re.compile(r"PATH|HOME|TMPDIR|APT_CONFIG|(https?|ftp|all|no)_proxy", re.IGNORECASE)
-_FULL = ("No space left on device", "Disk quota exceeded", "don't have enough free space")
-_OFFLINE = ("Could not resolve", "Temporary failure resolving", "Could not connect", "Connection failed", "timed out")
-_NO_PACKAGE = re.compile(
-    r"(?:Unable to locate package|Package '?|package '?)([a-z0-9][a-z0-9+.:-]*)'?(?:$| has no inst)"
-)
-_NO_VERSION = re.compile(r"Version '([^']+)' for '([^']+)' was not found")
-LAST_LINES = 10
 
 
 class Apt:
@@ -127,7 +121,7 @@ Dir::Cache "{self._folder}/cache";
             said.seek(0)
             told.seek(0)
             if done.returncode and not fails:
-                raise _failed(program, verb, without_passwords(told.read(64 * 1024)).decode("utf-8", "replace"))
+                raise failed(program, verb, without_passwords(told.read(64 * 1024)).decode("utf-8", "replace"))
             return said.read(MAX_TEXT + 1).decode("utf-8", "replace")
 
 
@@ -138,11 +132,6 @@ def installed(record: Mapping[str, str]) -> str:
         if value := record.get(name.lower()):
             fields.append(f"{name}: {value}")
     return "\n".join([*fields, "Maintainer: nobody <nobody@localhost>", "Description: none", "", ""])
-
-
-def no_package(name: str, why: str) -> BuildFailed:
-    """The error for a package that apt does not know."""
-    return BuildFailed(f"apt knows no package {name}.", why=why, mend="apt-get update", code="build.no_package")
 
 
 @contextmanager
@@ -174,7 +163,8 @@ def asked(cache_dir: Path, platform: Platform, progress: Progress, *, newest: bo
         apt = Apt(Path(scratch), lists.absolute(), architecture)
         apt.write_config()
         if not here:
-            with _held(lists):
+            lists.mkdir(parents=True, exist_ok=True)
+            with held(lists.with_name(f"{lists.name}.lock")):
                 if newest or not _has_lists(lists, architecture):
                     progress.stage("base", f"lists of packages for {platform}")
                     (lists / "partial").mkdir(exist_ok=True)
@@ -214,44 +204,4 @@ def _no_lists(platform: Platform) -> BuildFailed:
         why="Their lists were fetched, and hold none.",
         mend="Look at the machine's sources (/etc/apt/sources.list.d), then apt-get update.",
         code="build.no_package_lists",
-    )
-
-
-@contextmanager
-def _held(lists: Path) -> Iterator[None]:
-    lists.mkdir(parents=True, exist_ok=True)
-    with (lists.parent / f"{lists.name}.lock").open("ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _failed(program: str, verb: str, told: str) -> BuildFailed:
-    lines = [line for line in told.splitlines() if line.strip()][-LAST_LINES:]
-    errors = [line.removeprefix("E:").strip() for line in lines if line.startswith("E:")]
-    why = next(iter(errors), lines[-1] if lines else "It said nothing.")
-    if any(words in told for words in _FULL):
-        return BuildFailed(
-            "The packages of the base debian cannot be fetched: the disk is full.",
-            mend="Make room, or set NOVA_SPI_CACHE_DIR to a larger one.",
-            code="artifact.disk_full",
-            lines=lines,
-        )
-    if gone := _NO_VERSION.search(told):
-        return BuildFailed(
-            f"{gone[2]} {gone[1]} is not to be had from this machine's sources.",
-            why="They hold another version by now, or are of another release.",
-            mend="apt-get update; where nova-spi.lock pins it, --base-image debian chooses anew and rewrites the lock.",
-            code="build.no_package",
-            lines=lines,
-        )
-    if missing := next(filter(None, map(_NO_PACKAGE.search, errors)), None):
-        return no_package(missing[1], why)
-    # A mirror has forgotten what the machine's older lists name: newer lists mend that too.
-    offline = any(words in told for words in _OFFLINE)
-    return BuildFailed(
-        f"{program} {verb} failed.",
-        why=why[:500],
-        mend="Check the network and the machine's sources." if offline else "apt-get update",
-        code="build.packages",
-        lines=lines,
     )

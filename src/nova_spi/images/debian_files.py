@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
-from nova_spi.artifacts.unpacking import members
+from nova_spi.artifacts.unpacking import bounded_members
 from nova_spi.errors import ArtifactInvalid, BuildFailed
 from nova_spi.images.layers import Entry
 
@@ -149,7 +149,7 @@ def _members(deb: Path, how: str, most: int) -> Iterator[Iterator[tuple[tarfile.
         )  # fmt: skip
         stream = cast("IO[bytes]", process.stdout)
         try:
-            yield _read(stream, deb, most)
+            yield bounded_members(cast("BinaryIO", stream), deb.name, MAX_MEMBERS, most)
             while stream.read(1 << 20):
                 pass  # what pads the tar's end, so that dpkg-deb does not meet a closed pipe
             if process.wait():
@@ -161,15 +161,6 @@ def _members(deb: Path, how: str, most: int) -> Iterator[Iterator[tuple[tarfile.
             process.kill()
             stream.close()
             process.wait()
-
-
-def _read(stream: IO[bytes], deb: Path, most: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    total = 0
-    for count, (tar, member) in enumerate(members(cast("BinaryIO", stream), deb.name)):
-        total += member.size
-        if count > MAX_MEMBERS or total > most:
-            raise _damaged(deb, "It has too many files, or too large ones.")
-        yield tar, member
 
 
 def _damaged(deb: Path, why: str) -> BuildFailed:

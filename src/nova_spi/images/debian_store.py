@@ -1,6 +1,5 @@
 """The .deb files that were fetched, each under its digest in the cache, so that a later build asks nobody."""
 
-import fcntl
 import hashlib
 import os
 import stat
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nova_spi.artifacts.blobs import FULL
+from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images.debian_apt import asked
@@ -36,7 +36,7 @@ def fetched(
         folder.mkdir(parents=True, exist_ok=True)
         found = {each: folder / f"{each.sha256}.deb" for each in packages}
         if any(not is_whole(path, each.sha256) for each, path in found.items()):
-            with _locked(folder):
+            with held(folder.parent / "packages.lock"):
                 missing = [each for each, path in found.items() if not is_whole(path, each.sha256)]
                 if missing:
                     _fetch(missing, platform, cache_dir, folder, progress)
@@ -74,13 +74,6 @@ def _fetch(missing: Sequence[Package], platform: Platform, cache_dir: Path, fold
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder.parent / "packages.lock").open("ab") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

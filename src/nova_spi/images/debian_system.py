@@ -14,7 +14,8 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
 from nova_spi.images.debian import SCRIPTS_ONLY, package_entries, pretended
 from nova_spi.images.debian_alternatives import alternatives, links
-from nova_spi.images.debian_apt import asked, installed, no_package
+from nova_spi.images.debian_apt import asked, installed
+from nova_spi.images.debian_failures import no_package
 from nova_spi.images.debian_files import control_files, is_kept, placed
 from nova_spi.images.debian_records import Package, records
 from nova_spi.images.debian_store import fetched

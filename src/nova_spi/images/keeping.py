@@ -9,7 +9,8 @@ from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import Fields, dump_object, load_object
 from nova_spi.artifacts.layout import Layout
 from nova_spi.errors import ArtifactInvalid
-from nova_spi.images.layers import Entry, Layer
+from nova_spi.images.layers import EMPTY, Entry, Layer
+from nova_spi.images.notes import write_note
 
 FORMAT = "1"
 
@@ -23,7 +24,7 @@ class Kept:
         cached: Whether they count; new ones are kept in any case.
 
     Attributes:
-        reused: How many were there.
+        reused: How many were there, but for empty ones, which are in no image.
     """
 
     def __init__(self, layout: Layout, seconds: int, *, cached: bool) -> None:
@@ -40,15 +41,11 @@ class Kept:
         digest = hashlib.sha256("\0".join((FORMAT, kind, key, str(self._seconds))).encode()).hexdigest()
         place = self._layout.root / "layers" / f"{digest}.json"
         if self._cached and (found := self._remembered(place)) is not None:
-            self.reused += 1
+            self.reused += found.diff_id != EMPTY
             return found
         layer = made()
         note = {"descriptor": layer.descriptor.to_dict(), "diff_id": str(layer.diff_id), "made_by": layer.made_by}
-        with self._layout.blobs.told_when_full(), self._layout.blobs.incoming() as stream:
-            stream.write(dump_object(note))
-            stream.flush()
-            place.parent.mkdir(exist_ok=True)
-            Path(stream.name).replace(place)
+        write_note(self._layout, place, dump_object(note))
         return layer
 
     def _remembered(self, place: Path) -> Layer | None:

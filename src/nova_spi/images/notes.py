@@ -15,9 +15,17 @@ def keep_note(layout: Layout, origin: str, descriptor: Descriptor) -> None:
     Raises:
         ArtifactInvalid: The disk is full.
     """
-    place = _place(layout, origin)
+    write_note(layout, _place(layout, origin), dump_object(descriptor.to_dict()))
+
+
+def write_note(layout: Layout, place: Path, data: bytes) -> None:
+    """Writes a small file below a layout's folder, as a whole.
+
+    Raises:
+        ArtifactInvalid: The disk is full.
+    """
     with layout.blobs.told_when_full(), layout.blobs.incoming() as stream:
-        stream.write(dump_object(descriptor.to_dict()))
+        stream.write(data)
         stream.flush()
         place.parent.mkdir(exist_ok=True)
         Path(stream.name).replace(place)

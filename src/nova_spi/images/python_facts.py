@@ -2,16 +2,14 @@
 
 import posixpath
 import re
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest
-from nova_spi.artifacts.unpacking import MAX_BYTES, members, opened
-from nova_spi.errors import ArtifactInvalid, BuildFailed
+from nova_spi.artifacts.unpacking import bounded_members, opened
+from nova_spi.errors import BuildFailed
 from nova_spi.images.layers import WHITEOUT
 
 MAX_MEMBERS = 500_000
@@ -89,8 +87,9 @@ def _merged(layout: Layout, manifest: Manifest) -> tuple[dict[str, str], str]:
     for layer in manifest.layers:
         layout.blobs.verify(layer)
         added: dict[str, str] = {}
-        with layout.blobs.open(layer) as blob, opened(blob, layer.media_type, f"The layer {layer.digest}") as stream:
-            for member, tar in _members(stream, str(layer.digest)):
+        what = f"The layer {layer.digest}"
+        with layout.blobs.open(layer) as blob, opened(blob, layer.media_type, what) as stream:
+            for tar, member in bounded_members(stream, what, MAX_MEMBERS):
                 path = posixpath.normpath(member.name).lstrip("/")
                 folder, name = posixpath.split(path)
                 if name == OPAQUE:
@@ -105,15 +104,6 @@ def _merged(layout: Layout, manifest: Manifest) -> tuple[dict[str, str], str]:
                     glibc = version[1].decode() if version else glibc
         tree |= added
     return tree, glibc
-
-
-def _members(stream: BinaryIO, what: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
-    total = 0
-    for count, (tar, member) in enumerate(members(stream, f"The layer {what}")):
-        total += member.size
-        if count > MAX_MEMBERS or total > MAX_BYTES:
-            raise ArtifactInvalid(f"The layer {what} has too many files, or too large ones.")
-        yield member, tar
 
 
 def _drop(tree: dict[str, str], path: str, *, itself: bool) -> None:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.daemons import docker_daemon, podman_service, process_of
+from nova_spi.engines.docker.asking import Answer, ask
 from nova_spi.engines.docker.connecting import answers, connect
-from nova_spi.engines.docker.places import Answer, Place, Refusal, ask, places
+from nova_spi.engines.docker.places import Place, Refusal, places
 from nova_spi.errors import EngineUnavailable
 
 OK = b"HTTP/1.0 200 OK\r\nApi-Version: 1.41\r\nServer: Docker/20.10.24 (linux)\r\n\r\nOK"

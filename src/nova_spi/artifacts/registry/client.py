@@ -15,9 +15,10 @@ from nova_spi.artifacts.manifests import Index, Manifest, read_manifest
 from nova_spi.artifacts.media_types import ACCEPTED
 from nova_spi.artifacts.references import Reference
 from nova_spi.artifacts.registry.access import Lookup, Scopes
+from nova_spi.artifacts.registry.answers import body
 from nova_spi.artifacts.registry.credentials import Credentials, find_credentials
 from nova_spi.artifacts.registry.retrying import Broken, retried
-from nova_spi.artifacts.registry.transport import Transport, body
+from nova_spi.artifacts.registry.transport import Transport
 from nova_spi.errors import ArtifactInvalid, RegistryError
 
 

@@ -12,16 +12,15 @@ from pathlib import Path
 
 import httpx
 
-from nova_spi.artifacts.documents import Fields, load_object
 from nova_spi.artifacts.references import is_loopback
 from nova_spi.artifacts.registry.access import Access, Lookup, Scopes
+from nova_spi.artifacts.registry.answers import body, certificate_problem, reason, said_by
 from nova_spi.artifacts.registry.credentials import Credentials, log_in
 from nova_spi.artifacts.registry.retrying import BUSY, Broken, retry_after
-from nova_spi.errors import ArtifactInvalid, RegistryError
+from nova_spi.errors import RegistryError
 from nova_spi.version import __version__
 
 MAX_REDIRECTS = 5
-MAX_ERROR_BYTES = 64 * 1024
 CONNECTIONS = 8
 PORTS = {"https": 443, "http": 80}
 
@@ -102,11 +101,11 @@ class Transport:
                 response = self._follow(method, url, ours, self._access.answer(challenge, scopes, known), content)
             if response.status_code in BUSY:
                 after = retry_after(response.headers.get("retry-after", ""))
-                said = _said(response)
+                said = said_by(response)
                 raise Broken(f"{self.host} answered {response.status_code}{said and f' ({said})'}", after=after)
             yield response
         except httpx.TransportError as error:
-            raise Broken(f"{self.host}: {_why(error)}") from error
+            raise Broken(f"{self.host}: {reason(error)}") from error
         finally:
             response.close()
 
@@ -140,7 +139,7 @@ class Transport:
             what: What did not work, without a full stop.
         """
         status, method = response.status_code, response.request.method
-        said = _said(response)
+        said = said_by(response)
         code, why, mend = "", "", ""
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) or said == "DENIED":
             code, why, mend = "registry.denied", "We are not allowed to.", log_in(self.host)
@@ -199,13 +198,13 @@ class Transport:
         try:
             return self._client.send(request, stream=True)
         except httpx.TransportError as error:
-            certificate = _certificate(error)
+            certificate = certificate_problem(error)
             if certificate:
                 raise RegistryError(
                     f"The certificate of {url.host} is not trusted: {certificate}",
                     mend="If your network has a CA of its own, set SSL_CERT_FILE to its certificates.",
                 ) from error
-            raise Broken(f"{url.host}: {_why(error)}") from error
+            raise Broken(f"{url.host}: {reason(error)}") from error
 
     def _plain(
         self, url: httpx.URL, headers: dict[str, str], form: dict[str, str] | None, limit: int
@@ -215,23 +214,9 @@ class Transport:
         try:
             return response, body(response, limit, "The token")
         except httpx.TransportError as error:
-            raise Broken(f"{url.host}: {_why(error)}") from error
+            raise Broken(f"{url.host}: {reason(error)}") from error
         finally:
             response.close()
-
-
-def body(response: httpx.Response, limit: int, what: str) -> bytes:
-    """The body of an answer.
-
-    Raises:
-        ArtifactInvalid: It has more bytes than the limit.
-    """
-    found = b""
-    for chunk in response.iter_raw():
-        found += chunk
-        if len(found) > limit:
-            raise ArtifactInvalid(f"{what} is larger than {limit} bytes.")
-    return found
 
 
 def _same_origin(url: httpx.URL, other: httpx.URL) -> bool:
@@ -240,26 +225,3 @@ def _same_origin(url: httpx.URL, other: httpx.URL) -> bool:
         other.host,
         other.port or PORTS.get(other.scheme),
     )
-
-
-def _said(response: httpx.Response) -> str:
-    """The code of the first error that the registry names: ``NAME_UNKNOWN``."""
-    try:
-        fields = Fields(load_object(body(response, MAX_ERROR_BYTES, "The answer"), "The answer"), "The answer")
-        codes = [each.text("code", 64) for each in fields.objects("errors")]
-    except (ArtifactInvalid, httpx.TransportError):
-        return ""
-    return "".join(c for c in codes[0] if c.isascii() and (c.isalnum() or c == "_")) if codes else ""
-
-
-def _certificate(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return cause.verify_message
-        cause = cause.__cause__ or cause.__context__
-    return ""
-
-
-def _why(error: httpx.TransportError) -> str:
-    return str(error) or type(error).__name__

@@ -7,7 +7,8 @@ from functools import cached_property
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal
 
-from nova_spi.engines.docker.places import PING_SECONDS, Answer, Place, Refusal, ask, places
+from nova_spi.engines.docker.asking import PING_SECONDS, Answer, ask
+from nova_spi.engines.docker.places import Place, Refusal, places
 from nova_spi.errors import EngineUnavailable, ExtraMissing
 
 if TYPE_CHECKING:

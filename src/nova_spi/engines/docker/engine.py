@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nova_spi.engines.labels import EXECUTION
 from nova_spi.engines.port import Environment, Image, Images, Job, Limits, Network, Outcome, Protection, Recipe
 from nova_spi.errors import EngineUnavailable, ExtraMissing
 from nova_spi.progress import Progress, Silent
@@ -130,7 +131,7 @@ class DockerEngine:
             raise EngineUnavailable("The engine 'docker' runs programs in images alone.", engine=self.name)
         if environment.image.config not in self._ids:
             self._load(environment.image, Silent())
-        name = f"nova-spi-{job.labels.get('dev.nova-spi.execution') or secrets.token_hex(8)}"
+        name = f"nova-spi-{job.labels.get(EXECUTION) or secrets.token_hex(8)}"
         flags = flags_of(self.connection, job, self._ids[environment.image.config], name, init=self._init)
         container = Container(self.connection, flags)
         try:

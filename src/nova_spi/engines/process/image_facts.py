@@ -1,16 +1,15 @@
 """What is to be known of an unpacked image before a program runs in it: its Python, and its user."""
 
 import json
-import os
 import re
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from nova_spi.artifacts.configs import ImageConfig
 from nova_spi.engines.port import Environment, Job, Limits
 from nova_spi.engines.process.isolation.inside import DEFAULT_PATH, Inside
 from nova_spi.engines.process.isolation.order import USER_INSIDE
+from nova_spi.engines.process.remembering import remember
 from nova_spi.engines.process.running import run
 from nova_spi.errors import ArtifactInvalid, EnvironmentFailed
 from nova_spi.progress import Silent
@@ -66,10 +65,7 @@ def version_of(environment: Environment, memory: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not asked yet
     version = _asked(environment)
-    with suppress(OSError):  # a cache that cannot be written: it is asked again
-        draft = memory.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps({"python": str(environment.python), "version": version}), encoding="utf-8")
-        draft.replace(memory)
+    remember(memory, {"python": str(environment.python), "version": version})
     return version
 
 

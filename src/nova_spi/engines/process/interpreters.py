@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nova_spi.engines.process.remembering import remember
 from nova_spi.errors import EngineUnavailable, UsageError
 
 ASK_SECONDS = 20.0
@@ -159,13 +160,7 @@ class _Answers:
 
     def _remember(self, key: str, answer: Interpreter) -> None:
         self._known = dict([*self._known.items(), (key, asdict(answer))][-MAX_REMEMBERED:])
-        draft = self._memory.with_name(f".{self._memory.name}.{os.getpid()}")
-        try:
-            self._memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft.write_text(json.dumps(self._known), encoding="utf-8")
-            draft.replace(self._memory)
-        except OSError:
-            return  # a cache that cannot be written costs time, no more
+        remember(self._memory, self._known)
 
 
 def _load(memory: Path) -> dict[str, Any]:

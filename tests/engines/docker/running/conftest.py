@@ -14,10 +14,9 @@ import pytest
 from bench.small_image import python_image
 from nova_spi.artifacts.layout import Layout
 from nova_spi.engines.docker.engine import DockerEngine
+from nova_spi.engines.labels import EXECUTION
 from nova_spi.engines.port import Environment, Image, Job, Limits, Mount, Outcome, Recipe
 from nova_spi.progress import Progress, Silent
-
-RUN = "dev.nova-spi.execution"
 
 
 def wait_until(true, seconds: float = 10.0) -> bool:
@@ -77,7 +76,7 @@ class Harbour:
             Limits(**limits),
             environment=self.environment,
             mounts=(Mount(self.work, Path("/app"), writable=True), *mounts),
-            labels={RUN: self.id},
+            labels={EXECUTION: self.id},
             **given,
         )
 
@@ -91,7 +90,7 @@ class Harbour:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def containers(self) -> list[str]:
-        return [each["Names"][0] for each in self.api.containers(all=True, filters={"label": f"{RUN}={self.id}"})]
+        return [each["Names"][0] for each in self.api.containers(all=True, filters={"label": f"{EXECUTION}={self.id}"})]
 
     def inside(self) -> list[int]:
         """Processes of this machine that run in the container."""

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from nova_spi.engines.port import Job, Limits
 from nova_spi.engines.process.isolation import landlock
 from nova_spi.engines.process.isolation.system import MACHINES, machine
+from nova_spi.engines.process.remembering import remember
 from nova_spi.errors import EngineUnavailable, NovaSpiError
 from nova_spi.progress import Silent
 
@@ -145,10 +146,4 @@ def _remember(place: Path, key: str) -> None:
         known = json.loads(place.read_bytes())
     except (OSError, ValueError):
         known = {}
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = place.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps((known if isinstance(known, dict) else {}) | {key: True}), encoding="utf-8")
-        draft.replace(place)
-    except OSError:
-        return  # a cache that cannot be written: the next program tries again
+    remember(place, (known if isinstance(known, dict) else {}) | {key: True})
