@@ -15,29 +15,12 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory, shared_cache):
-    """The base ``debian``, assembled once, as a layout on disk."""
-    from nova_spi.artifacts.layout import Layout
-    from nova_spi.artifacts.platforms import Platform
-    from nova_spi.images.base import open_base
-    from nova_spi.images.debian_apt import can_be_asked
-    from nova_spi.progress import Silent
-
-    if why := can_be_asked(Platform.here()):
-        pytest.skip(f"the base debian cannot be made here: {why}")
-    layout = Layout.create(tmp_path_factory.mktemp("base") / "layout")
-    made = open_base("debian", layout, Platform.here(), Silent(), cache_dir=shared_cache)
-    layout.name(made.manifest.descriptor, "base")
-    return f"{layout.root}:base"
-
-
-@pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return tmp_path_factory.mktemp("store")
 
 
 @pytest.fixture(params=["docker", "podman"])
-def engine(request, monkeypatch, project, base, store):
+def engine(request, monkeypatch, project, debian_base, store):
     """Each engine in turn; afterwards no container and no network of ours is left."""
     from nova_spi.engines.docker.networks import LABEL
     from nova_spi.engines.docker.services import PROJECT
@@ -45,7 +28,7 @@ def engine(request, monkeypatch, project, base, store):
     host = request.getfixturevalue(f"{request.param}_host")
     monkeypatch.setenv("DOCKER_HOST", host)
     monkeypatch.setenv("NOVA_SPI_STORE", str(store))
-    monkeypatch.setenv("NOVA_SPI_BASE_IMAGE", base)
+    monkeypatch.setenv("NOVA_SPI_BASE_IMAGE", debian_base)
     with connect(host) as connection:
         yield connection
         api = connection.client.api
@@ -76,6 +59,8 @@ def test_the_project_is_mounted_in_a_container_with_its_packages_that_stays(engi
     code = "import plain, model, os; from spi.utils import SPIRuntime; open('made', 'w').close(); print(os.getuid())"
     assert run(call, made["name"], code).strip() == ("1234" if not engine.rootless else str(os.getuid()))
     assert (project / "made").stat().st_uid == 1234
+    calls = "import ctypes; libc = ctypes.CDLL(None); print(libc.ptrace(0, 0, 0, 0), libc.unshare(0x10000000))"
+    assert run(call, made["name"], calls) == "0 -1\n"  # a debugger works
     said = engine.client.api.inspect_container(made["id"])["HostConfig"]
     assert "ALL" in (said["CapDrop"] or []) or len(said["CapDrop"]) > 10
     (project / "model.py").write_text("def shout(text):\n    return 'edited'\n")
