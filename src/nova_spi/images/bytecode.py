@@ -18,14 +18,13 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from nova_spi.artifacts.descriptors import Descriptor
-from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.images import bytecode_program
 from nova_spi.images.base import Base
 from nova_spi.images.bytecode_sources import Sources, TooManySources, cached_name
 from nova_spi.images.keeping import Kept
-from nova_spi.images.layers import Entry, Layer, write_layer
+from nova_spi.images.layers import EMPTY, Entry, Layer, write_layer
 from nova_spi.images.steps import COMPILE_INPUT, COMPILE_OUTPUT, COMPILE_PROGRAM, Steps
 from nova_spi.images.wheels import ENVIRONMENT
 from nova_spi.progress import Progress
@@ -36,8 +35,6 @@ MAX_BYTES = 1 << 30
 
 _HEADER_BYTES = 16
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
-_EMPTY = Digest.of(bytes(10_240))
-"""A layer without a file: kept to remember that there is nothing to compile, and put into no image."""
 
 
 class _None(Exception):
@@ -122,10 +119,12 @@ class Bytecode:
         try:
             found = self._kept.layer(what, json.dumps([*self._key, folders, *key]), made)
         except _None as why:
-            if str(why):
+            if not str(why):
+                self._steps = None  # whoever could not do it has said so, and would say it again of the next layer
+            else:
                 self._progress.warn(f"The image holds no {what}, so it starts more slowly: {why}")
             return []
-        return [] if found.diff_id == _EMPTY else [found]
+        return [] if found.diff_id == EMPTY else [found]
 
     def _compiled(
         self, steps: Steps, scratch: Path, folders: list[str], layers: Sequence[Descriptor]

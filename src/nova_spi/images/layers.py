@@ -24,6 +24,9 @@ from nova_spi.errors import BuildFailed
 WHITEOUT = ".wh."
 """Names that begin so mean that a file of a lower layer is gone (image-spec, layer.md)."""
 
+EMPTY = Digest.of(bytes(10_240))
+"""A layer without a file, not packed: kept to remember that there is nothing, and put into no image."""
+
 LEVEL = 6
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
