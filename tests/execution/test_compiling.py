@@ -149,6 +149,7 @@ def test_where_nobody_can_compile_the_image_is_built_without_and_says_so(
     image = build(folder, layout, settings, base=f"{bases.root}:plain", progress=heard)
     assert names(image) == ["packages", "the runtime", "the project"]
     assert image.digest == build_image(folder, layout, settings=settings).digest
+    assert len(heard.warnings) == 1
     assert "starts more slowly" in heard.warnings[0]
     assert "another digest" in heard.warnings[0]
     assert "/var/empty/no-daemon.sock" in heard.warnings[0]

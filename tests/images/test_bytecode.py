@@ -215,7 +215,7 @@ def test_nobody_who_can_compile_gives_the_image_without(build, project):
     plain = build(root)
     assert build(root, steps=steps).digest == plain.digest
     assert build(root, steps=steps).digest == plain.digest
-    assert steps.calls == 4  # asked again each time: the machine may have been mended
+    assert steps.calls == 2  # once in each build, and again in the next: the machine may have been mended
     assert build(root, steps=Here()).digest != plain.digest
     assert build(root).digest == plain.digest  # and what others have made does not count
 

@@ -28,7 +28,8 @@ from nova_spi.images.keeping import Kept, entries_key
 from nova_spi.images.labels import labels
 from nova_spi.images.layers import Entry, Layer, write_layer
 from nova_spi.images.steps import Steps
-from nova_spi.images.wheels import ENVIRONMENT, install_packages
+from nova_spi.images.variables import variables
+from nova_spi.images.wheels import install_packages
 from nova_spi.interface.compiled import compile_interface
 from nova_spi.progress import Progress, Silent
 from nova_spi.project import requirements
@@ -214,31 +215,11 @@ class _Build:
             "User": f"{USER}:{USER}",
             "WorkingDir": execution.base_work_dir,
             "Entrypoint": list(words),
-            "Env": [f"{name}={value}" for name, value in self._variables(base).items()],
+            "Env": [f"{name}={value}" for name, value in variables(base, execution).items()],
             "Labels": dict(base.config.labels) | said,
         }
         shown = {name: value for name, value in said.items() if name.startswith("org.opencontainers.image.")}
         return write_image(self._layout, base, layers, config, seconds=self._seconds, annotations=shown)
-
-    def _variables(self, base: Base) -> dict[str, str]:
-        """The image's environment: the base's, the manifest's, and ours over both, as where there is no container."""
-        work = self._execution.base_work_dir.rstrip("/")
-        theirs = self._execution.environment or {}
-        paths = [f"/{ENVIRONMENT}/bin", base.config.environment.get("PATH", ""), theirs.get("PATH", "")]
-        ours = {
-            "HOME": "/tmp",  # noqa: S108  # in the image, and the one folder that a hardened container lets it write
-            "LANG": "C.UTF-8",
-            "PATH": ":".join(path for path in paths if path),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONIOENCODING": "utf-8",
-            "PYTHONPATH": ":".join(path for path in (work, f"{work}/spi", theirs.get("PYTHONPATH", "")) if path),
-            "PYTHONUNBUFFERED": "1",
-            "SPI_MANIFEST": f"{work}/spi/manifest.json",
-            "SPI_WORK_DIR": work,
-            "USER": "model",
-            "VIRTUAL_ENV": f"/{ENVIRONMENT}",
-        }
-        return dict(base.config.environment) | theirs | ours
 
 
 def build_seconds() -> int:

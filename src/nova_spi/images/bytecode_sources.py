@@ -96,7 +96,10 @@ class Sources:
                 opaque.add(folder)
             elif name.startswith(WHITEOUT):
                 hidden.add(posixpath.join(folder, name.removeprefix(WHITEOUT)))
-            elif not member.isdir():
+            elif member.isdir():
+                self._found.pop(path, None)
+                added.pop(path, None)
+            else:
                 self._no_folders.add(path)
                 if self._counts(path):
                     added[path] = self._kept(tar, member) if path.endswith(".py") else None
