@@ -51,22 +51,32 @@ def python_image(layout: Layout) -> Image:
 
 
 def _entries() -> Iterator[Entry]:
-    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    library = Path(sysconfig.get_path("stdlib"))
-    yield Entry(f"{PREFIX}/bin/python", program, executable=True)
-    extensions = []
-    for path in sorted(library.rglob("*")):
-        inside = path.relative_to(library)
-        if _LEFT_OUT.isdisjoint(inside.parts) and not inside.parts[0].startswith("config-") and path.is_file():
-            extensions += [path] if path.suffix == ".so" else []
-            yield Entry(f"{PREFIX}/lib/{library.name}/{inside.as_posix()}", path, executable=path.suffix == ".so")
-            yield from _compiled(path, f"{PREFIX}/lib/{library.name}/{inside.parent.as_posix()}".removesuffix("/."))
-    yield from _libraries([program, *extensions])
+    yield from python_entries(PREFIX, "python")
     yield Entry("etc/passwd", b"root:x:0:0::/:/none\nmodel:x:1000:1000::/app:/none\n")
     yield Entry("app", owner=1000)
     yield Entry("tmp", mode=0o1777)
     for folder in ("run", "data"):
         yield Entry(folder)
+
+
+def python_entries(prefix: str, name: str) -> Iterator[Entry]:
+    """This machine's Python with its standard library, and what both are linked with.
+
+    Args:
+        prefix: Where it stands, ``usr/local``.
+        name: Of the program below ``bin``.
+    """
+    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    yield Entry(f"{prefix}/bin/{name}", program, executable=True)
+    extensions = []
+    for path in sorted(library.rglob("*")):
+        inside = path.relative_to(library)
+        if _LEFT_OUT.isdisjoint(inside.parts) and not inside.parts[0].startswith("config-") and path.is_file():
+            extensions += [path] if path.suffix == ".so" else []
+            yield Entry(f"{prefix}/lib/{library.name}/{inside.as_posix()}", path, executable=path.suffix == ".so")
+            yield from _compiled(path, f"{prefix}/lib/{library.name}/{inside.parent.as_posix()}".removesuffix("/."))
+    yield from _libraries([program, *extensions])
 
 
 def _compiled(source: Path, folder: str) -> Iterator[Entry]:

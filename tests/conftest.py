@@ -55,6 +55,34 @@ def isolated_environment(tmp_path, shared_cache) -> dict[str, str]:
 
 
 @pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """For code that runs in the test itself: no engine of this machine, no credentials, and folders of its own."""
+    for name in ("DOCKER_CONFIG", "DOCKER_CONTEXT", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_HOST", NO_DAEMON)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def debian_base(tmp_path_factory, shared_cache) -> str:
+    """The base ``debian``, assembled once, as a layout on disk with a name: what ``--base-image`` takes."""
+    from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.platforms import Platform
+    from nova_spi.images.base import open_base
+    from nova_spi.images.debian_apt import can_be_asked
+    from nova_spi.progress import Silent
+
+    if why := can_be_asked(Platform.here()):
+        pytest.skip(f"the base debian cannot be made here: {why}")
+    layout = Layout.create(tmp_path_factory.mktemp("base") / "layout")
+    made = open_base("debian", layout, Platform.here(), Silent(), cache_dir=shared_cache)
+    layout.name(made.manifest.descriptor, "base")
+    return f"{layout.root}:base"
+
+
+@pytest.fixture
 def open_folder_without_rights():
     """A folder that anybody may enter, and for the test the rights of nobody in it: root would read everything."""
     with tempfile.TemporaryDirectory() as place:

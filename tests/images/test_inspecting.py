@@ -70,15 +70,7 @@ outputs: [{name: words, type: array, description: Words that come out}]
 LINK, HARD, FOLDER = object(), object(), object()
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path, monkeypatch):
-    """No engine of this machine, no credentials, and a store of the test's own."""
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
-    monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def layer(*entries) -> bytes:

@@ -19,7 +19,6 @@ from nova_spi.artifacts.registry.pushing import push
 from nova_spi.cli.main import run
 from nova_spi.cli.state import State
 from nova_spi.engines.process.isolation.levels import why_not
-from nova_spi.images.debian_apt import can_be_asked
 from nova_spi.images.layers import Entry, write_layer
 
 MANIFEST = """
@@ -40,27 +39,23 @@ NOBODY = "127.0.0.1:9"
 
 
 @pytest.fixture(autouse=True)
-def strangers(monkeypatch, tmp_path):
-    """No credentials of the user's, no way out of the machine, and a store that holds nothing."""
-    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+def strangers(alone, cache, monkeypatch, tmp_path):
+    """No way out of the machine, and a store that holds nothing."""
+    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(cache))
     monkeypatch.setenv("HTTPS_PROXY", f"http://{NOBODY}")
     monkeypatch.setenv("NOVA_SPI_STORE", str(tmp_path / "store"))
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
+def built(debian_base, tmp_path_factory):
     """A layout with a real image of a real project, built once."""
-    if missing := can_be_asked(Platform.here()):
-        pytest.skip(f"no base can be assembled: {missing}")
     root = tmp_path_factory.mktemp("far")
     (root / "manifest.yml").write_text(MANIFEST)
     (root / "run.py").write_text(PROGRAM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOVA_SPI_STORE", str(tmp_path_factory.mktemp("far-store")))
         patch.setenv("NOVA_SPI_CACHE_DIR", str(tmp_path_factory.mktemp("far-cache")))
-        return Project.load(root).build_container(base_image="debian").image
+        return Project.load(root).build_container(base_image=debian_base).image
 
 
 @pytest.fixture
@@ -227,7 +222,7 @@ def test_what_an_image_brings_for_this_machine_is_not_there(pushed, tmp_path, mo
     assert container.folder.from_image
 
 
-def test_an_image_names_no_files_of_this_machine(built, tmp_path, user, monkeypatch, cache):
+def test_an_image_names_no_files_of_this_machine(debian_base, built, tmp_path, user, monkeypatch, cache):
     if missing := why_not("sandbox", cache):
         pytest.skip(missing)
     secret = tmp_path / "secret.txt"
@@ -239,7 +234,7 @@ def test_an_image_names_no_files_of_this_machine(built, tmp_path, user, monkeypa
         (root / "manifest.yml").write_text(MANIFEST.replace("name: far", f"name: reader-{number}") + asset)
         (root / "run.py").write_text(PROGRAM)
         monkeypatch.setenv("NOVA_SPI_STORE", str(built.layout))
-        mine = Project.load(root).build_container(base_image="debian")
+        mine = Project.load(root).build_container(base_image=debian_base)
         assert mine.run(engine="process").ok
         error = Container.load(mine.digest).run(engine="process").error
         if uri == "file:manifest.yml":
@@ -257,6 +252,8 @@ def test_the_command_line_runs_and_tests_what_is_in_a_registry(far, user, capsys
     assert (user / "outputs" / "output.json").exists()
     assert run(["test", far, "--engine", "process"], State()) == 0
     assert "no test cases" in capsys.readouterr().out
+    assert run(["test", far, "--interactive"], State()) == 2
+    assert "is an image" in capsys.readouterr().err
     assert run(["run", f"{NOBODY}/team/model:1", "--output-format", "json"], State()) == 1
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], "cannot be reached" in error["why"]) == ("registry.unavailable", True)

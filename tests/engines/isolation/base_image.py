@@ -1,12 +1,10 @@
 """A small image made of this machine's own Python and C library, for the tests of images."""
 
 import json
-import os
-import subprocess
 import sys
-import sysconfig
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
+from bench.small_image import python_entries
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import write_manifest
 from nova_spi.artifacts.media_types import IMAGE_CONFIG
@@ -16,50 +14,19 @@ from nova_spi.images.layers import Entry
 
 USER = 1234
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
-LIBRARIES = "usr/lib/base"
-LEFT_OUT = ("test", "idlelib", "ensurepip", "site-packages", "dist-packages", "__pycache__", "turtledemo", "tkinter")
 VARIABLES = {
     "PATH": "/opt/model/bin:/usr/local/bin:/bin",
-    "LD_LIBRARY_PATH": f"/{LIBRARIES}",
     "PYTHONDONTWRITEBYTECODE": "1",
     "VIRTUAL_ENV": "/opt/model",
 }
 TOOL = b"#!/opt/model/bin/python\nimport sys\nprint('tool', sys.argv[1:])\n"
 
 
-def python_entries():
-    """This machine's Python below /usr/local, and what it is linked with."""
-    program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-    library = Path(sysconfig.get_path("stdlib"))
-    yield from folders("usr/local/bin", f"usr/local/lib/python{MINOR}", LIBRARIES, "usr/lib64", "etc", "home/model")
-    yield Entry(f"usr/local/bin/python{MINOR}", program, executable=True)
+def base_entries():
+    """This machine's Python below /usr/local, with the names that an image's base gives it."""
+    yield from folders("etc", "home/model")
+    yield from python_entries("usr/local", f"python{MINOR}")
     yield Entry("usr/local/bin/python3", PurePosixPath(f"python{MINOR}"))
-    yield Entry("lib64", PurePosixPath("usr/lib64"))
-    extensions = []
-    for folder, below, files in os.walk(library):
-        inside = PurePosixPath(Path(folder).relative_to(library))
-        below[:] = [name for name in below if name not in LEFT_OUT and not name.startswith("config-")]
-        yield from (Entry(f"usr/local/lib/python{MINOR}/{inside / name}") for name in below)
-        for name in files:
-            yield Entry(f"usr/local/lib/python{MINOR}/{inside / name}", Path(folder, name))
-            extensions += [Path(folder, name)] if name.endswith(".so") else []
-    yield from linked(program, *extensions)
-
-
-def linked(*programs):
-    """The libraries that these are linked with; the loader where they expect it."""
-    found = {}
-    for line in subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True).stdout.splitlines():
-        words = line.split()
-        if "=>" in words and len(words) > 2 and words[2].startswith("/"):
-            found[words[0].rpartition("/")[2]] = words[2]
-        elif words and words[0].startswith("/") and "ld-linux" in words[0] and not line.endswith(":"):
-            found[""] = words[0]
-    for name, place in sorted(found.items()):
-        if name:
-            yield Entry(f"{LIBRARIES}/{name}", Path(place).resolve(), executable=True)
-    loader = found[""].removeprefix("/").replace("lib64/", "usr/lib64/", 1)
-    yield Entry(loader, Path(found[""]).resolve(), executable=True)
 
 
 def model_entries():

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from base_image import make, model_entries, python_entries
+from base_image import base_entries, make, model_entries
 
 from nova_spi.artifacts.layout import Layout
 from nova_spi.images.layers import write_layer
@@ -109,7 +109,7 @@ class Base:
         self.place = Path(tempfile.mkdtemp(prefix="base-", dir="/var/tmp"))
         self.place.chmod(0o755)
         self.layout = Layout.create(self.place / "layout")
-        self.python = write_layer(self.layout, python_entries(), "python", packed=False)
+        self.python = write_layer(self.layout, base_entries(), "python", packed=False)
         self.model = write_layer(self.layout, model_entries(), "model")
         self.image = make(self.layout, self.python, self.model)
 

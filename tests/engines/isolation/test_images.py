@@ -51,7 +51,7 @@ def test_only_the_images_files_are_seen(images):
     asked |= {"dev": "names('/dev')", "sys": "names('/sys')", "run": "names('/run')"}
     found = look(images, asked, mounts=[])
     assert found["/"] == sorted(
-        [*("app", "bin", "dev", "etc", "home", "lib64", "opt", "proc", "run", "sys", "tmp", "usr", "var")]
+        [*("app", "bin", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "run", "sys", "tmp", "usr", "var")]
     )
     assert (found["home"], found["app"], found["sys"]) == (["model"], ["inputs", "plain.txt", "tool"], ["devices"])
     assert found["etc"] == ["hostname", "hosts", "passwd", "resolv.conf"]

@@ -67,9 +67,9 @@ def command(
         raise UsageError("--case and --input do not go together.", mend="nova-spi test --case NAME")
     if interactive:
         # A shell of this machine in the model's environment; in a container `nova-spi container exec` opens one.
-        return _interact(
-            Call.make(Place.open(path, engine or "process", require_isolation, state), command_name, words), state
-        )
+        place = Place.open(path, engine or "process", require_isolation, state)
+        _refuse_image(place)
+        return _interact(Call.make(place, command_name, words), state)
     place = Place.open(path, engine, require_isolation, state)
     if words.given or command_name is not None:
         call = Call.make(place, command_name, words)
@@ -132,6 +132,16 @@ def _lines(case: "CaseResult", paint: style.Paint) -> list[str]:
             lines += [f"  {line}" for line in failures.reasons(case.execution.error.to_dict(), paint)]
         lines.append(paint.dim(f"    evidence: {case.execution.folder}"))
     return lines
+
+
+def _refuse_image(place: Place) -> None:
+    """What is in an image never runs beside this machine's own programs."""
+    if place.image is not None:
+        raise UsageError(
+            f"--interactive opens a shell of this machine, and {place.image.name} is an image.",
+            why="An image only ever runs in a sandbox or a container.",
+            mend="Name the project that it was built from.",
+        )
 
 
 def _interact(call: Call, state: State) -> int:
