@@ -127,8 +127,9 @@ def test_what_a_container_without_limits_uses_is_shown_or_it_is_said_why_not(eng
         assert [each["name"] for each in used["containers"]] == [name]
         return
     assert (status, engine.engine) == (3, "podman"), "4.3 fails by itself for a container without limits"
-    assert f"looking at what {name} uses" in used["error"]["message"]
+    assert name in used["error"]["message"]
     assert used["error"]["why"]
+    assert "execution.resources" in used["error"]["mend"]
 
 
 def test_a_model_is_started_looked_at_entered_and_stopped(engine, served, call, call_json, machine):

@@ -28,6 +28,7 @@ from nova_spi.artifacts.unpacking import BoundedMember, unpacked
 from nova_spi.errors import ArtifactInvalid
 
 MAX_MEMBERS = 100_000
+MEND = "Name an archive that nova-spi build --archive, docker save or skopeo copy wrote, whole."
 _GZIP = b"\x1f\x8b"
 
 
@@ -54,10 +55,12 @@ def read_archive(path: Path, layout: Layout, *, platform: Platform | None = None
             if "manifest.json" in members.by_name:
                 return _docker(members, layout, name)
     except tarfile.TarError as error:
-        raise ArtifactInvalid(f"{path} is no tar that can be read.", why=f"{error}.") from error
+        raise ArtifactInvalid(f"{path} is no tar that can be read.", why=f"{error}.", mend=MEND) from error
     except OSError as error:
-        raise ArtifactInvalid(f"{path} cannot be read: {error.strerror or error}.", code="artifact.missing") from error
-    raise ArtifactInvalid(f"{path} is neither an OCI layout nor a docker-archive.")
+        raise ArtifactInvalid(
+            f"{path} cannot be read: {error.strerror or error}.", mend=MEND, code="artifact.missing"
+        ) from error
+    raise ArtifactInvalid(f"{path} is neither an OCI layout nor a docker-archive.", mend=MEND)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from nova_spi.artifacts.blobs import CHUNK
+from nova_spi.artifacts.blobs import CHUNK, FULL
 from nova_spi.artifacts.descriptors import Descriptor
 from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.documents import MAX_CONFIG_BYTES, dump_object
@@ -62,13 +62,20 @@ def save_archive(layout: Layout, manifest: Manifest, path: Path, *, name: Refere
     Raises:
         ArtifactInvalid: As `write_archive`, or the file cannot be written.
     """
+    if path.exists() and not path.is_file():  # a device, for one, would be replaced
+        raise ArtifactInvalid(f"{path} is no plain file.", mend="Name a new file.", code="artifact.unwritable")
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("wb") as stream:
             write_archive(layout, manifest, stream, name=name)
         beside.replace(path)
     except OSError as error:
-        raise ArtifactInvalid(f"{path} cannot be written: {error.strerror}.", code="artifact.unwritable") from error
+        full = error.errno in FULL
+        raise ArtifactInvalid(
+            f"{path} cannot be written: {error.strerror}.",
+            mend="Make room on its disk, or name a file elsewhere." if full else "Name a file in a folder of yours.",
+            code="artifact.disk_full" if full else "artifact.unwritable",
+        ) from error
     finally:
         beside.unlink(missing_ok=True)
     return path

@@ -185,8 +185,9 @@ class Blobs:
             if isinstance(error, NovaSpiError):
                 raise
             full = error.errno in FULL
+            first = "Make room on its disk" if full else "Make it writable"
             raise ArtifactInvalid(
                 f"{self.root} cannot be written: {error.strerror}.",
-                mend="Make room on its disk, or use --store with a larger one." if full else "",
+                mend=f"{first}, or set NOVA_SPI_STORE to another place.",
                 code="artifact.disk_full" if full else "artifact.unwritable",
             ) from error

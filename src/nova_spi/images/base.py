@@ -130,7 +130,11 @@ def _place(said: str) -> tuple[Path | None, str]:
     if colon and Path(before).exists() and (before.startswith((".", "/")) or Path(before).is_dir()):
         return Path(before), name
     if said.startswith(("/", "./", "../")):
-        raise ArtifactInvalid(f"There is no base image at {said}.", code="artifact.missing")
+        raise ArtifactInvalid(
+            f"There is no base image at {said}.",
+            mend="Name an OCI layout or an archive on disk, a reference, or debian.",
+            code="artifact.missing",
+        )
     return None, ""
 
 

@@ -129,7 +129,11 @@ def _path(ref: str) -> tuple[Path | None, str]:
     if colon and (Path(before).is_file() or (Path(before) / "oci-layout").exists()):
         return Path(before), name
     if is_path:
-        raise ArtifactInvalid(f"There is no image at {ref}.", code="artifact.missing")
+        raise ArtifactInvalid(
+            f"There is no image at {ref}.",
+            mend="Name an OCI layout or an archive on disk, or NAME:TAG of an image.",
+            code="artifact.missing",
+        )
     return None, ""
 
 

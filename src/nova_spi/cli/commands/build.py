@@ -56,7 +56,7 @@ def command(
 ) -> None:
     """Build an image of the project PATH (default: the current folder) into the local store.
 
-    The same project gives the same digest on any machine. Nothing runs inside the image while it is built, and packages
+    The same project gives the same digest on any machine. Nothing of the model runs while it is built, and packages
     come as wheels. Only system packages on a base from a registry, and the project's own Dockerfile as a base, need a
     container engine. The first build writes which base it took into nova-spi.lock; later ones take that one.
     """

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from nova_spi.engines.docker.services import Service
+from nova_spi.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from nova_spi.engines.docker.connecting import Connection
@@ -66,7 +67,7 @@ def watch(connection: "Connection", services: list[Service], *, stream: bool) ->
         stream: Go on, about once a second, until all have ended; else there is one answer.
 
     Raises:
-        EngineUnavailable: The engine does not answer, or cannot say it: Podman 4.3 fails by itself for some containers.
+        EngineUnavailable: The engine does not answer, or cannot say it.
     """
     before = {each.id: look for each in services if (look := _look(connection, each)) is not None}
     pause = FIRST_SECONDS
@@ -90,6 +91,13 @@ def _look(connection: "Connection", service: Service) -> dict[str, Any] | None:
             if error.status_code in _OVER:
                 return None
             raise
+    if "cpu_stats" not in found:  # Podman 4.3 breaks down over a container without limits, with status 200
+        raise EngineUnavailable(
+            f"The container engine cannot say what {service.name} uses.",
+            why=f"It answered: {str(found.get('message', found))[:200]}.",
+            mend="Give the model limits: execution.resources.memory and cpu.",
+            engine=connection.engine,
+        )
     return found | {"clock": time.monotonic()} if _map(found, "cpu_stats", "cpu_usage").get("total_usage") else None
 
 
