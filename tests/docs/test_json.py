@@ -143,7 +143,10 @@ def test_what_init_env_makes_is_as_the_page_says(told, monkeypatch):
     hold(told("init-env", "it", "--python-version", version), "init-env")
 
 
-def test_a_container_is_as_the_page_says():
+def test_a_container_and_what_it_uses_are_as_the_page_says():
+    from nova_spi.engines.docker.service_stats import use_of
     from nova_spi.engines.docker.services import Service
 
-    hold(Service("1" * 64, "it", "service", "mark", "it:1", "it:1", "running").to_dict(), "container", "containers")
+    service = Service("1" * 64, "it", "service", "mark", "it:1", "it:1", "running")
+    hold(service.to_dict(), "container", "containers")
+    hold(use_of(service, {}, {}).to_dict(), "container", "use")
