@@ -33,7 +33,12 @@ OURS = (PRIVATE, PROJECT_FILE, "test_outputs")
 
 def image_of(image: "BuiltImage", layout: "Layout") -> Image:
     """A built image as engines take it."""
-    return Image(str(image.name), layout.root, str(image.digest), str(image.manifest.config.digest))
+    return image_in(layout, str(image.name), image.manifest)
+
+
+def image_in(layout: "Layout", name: str, manifest: "Manifest") -> Image:
+    """An image of a layout as engines take it, under a name."""
+    return Image(name, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
 
 
 def stored(name: str, settings: Settings, progress: Progress | None = None) -> Image:
@@ -54,8 +59,7 @@ def stored(name: str, settings: Settings, progress: Progress | None = None) -> I
         from nova_spi.execution.pulling import pull_model
 
         return pull_model(name, settings, progress or Silent())
-    manifest = found.layout.manifest(found.descriptor)
-    return Image(found.name, found.layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
+    return image_in(found.layout, found.name, found.layout.manifest(found.descriptor))
 
 
 def open_image(image: Image, settings: Settings) -> "Folder":

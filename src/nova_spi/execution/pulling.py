@@ -13,6 +13,7 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid, RegistryError, UsageError
+from nova_spi.execution.opening import image_in
 from nova_spi.progress import Progress
 from nova_spi.settings import Settings
 
@@ -50,8 +51,7 @@ def pull_model(said: str, settings: Settings, progress: Progress) -> Image:
         exactly = replace(reference, digest=digest)
         descriptor = pull(registry, exactly, layout, platform=here, progress=progress)
     layout.name(descriptor, str(reference))
-    manifest = layout.manifest(descriptor)
-    return Image(str(reference), layout.root, str(digest), str(manifest.config.digest))
+    return image_in(layout, str(reference), layout.manifest(descriptor))
 
 
 def not_here(said: str, reference: Reference, error: RegistryError) -> RegistryError:

@@ -5,9 +5,8 @@ import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from nova_spi.artifacts.layout import Layout
 from nova_spi.engines.docker.connecting import Connection, connect
@@ -18,12 +17,15 @@ from nova_spi.engines.docker.owning import User, user_of
 from nova_spi.engines.docker.service_exec import execute
 from nova_spi.engines.docker.service_starting import Port, Staying, project_network, start
 from nova_spi.engines.docker.services import FOLDER, IMAGE, KIND, MODEL, PROJECT, Service, Services, must_run
-from nova_spi.engines.port import Gpus, Image, Job, Limits, Mount
+from nova_spi.engines.port import Gpus, Job, Limits, Mount
 from nova_spi.errors import NovaSpiError, ProjectError
 from nova_spi.execution.building import EngineSteps
 from nova_spi.execution.development.bases import Base
+from nova_spi.execution.development.result import DevelopmentContainer, Done
+from nova_spi.execution.opening import image_in
 from nova_spi.execution.places import PRIVATE, ignored_by_git
 from nova_spi.images.development import FORMAT, DevelopmentImage, build_development
+from nova_spi.images.lock import LOCK
 from nova_spi.progress import Progress
 from nova_spi.project import requirements
 from nova_spi.project.beside import runtime_files
@@ -44,52 +46,6 @@ HOME = Path("/home/model")
 TOKEN = Path("/run/secrets/jupyter_token")
 _SLEEP = "import signal\nsignal.pause()"
 _FOREVER = float(10**9)
-
-Done = Literal["made", "started", "there"]
-
-
-@dataclass(frozen=True, slots=True)
-class DevelopmentContainer:
-    """A container that runs.
-
-    Attributes:
-        service: As the engine tells of it.
-        engine: ``docker`` or ``podman``.
-        host: The engine's address.
-        folder: Where the project is seen: base_work_dir.
-        base: What its image is made from and why; empty where it was there already.
-        done: ``made``, ``started`` where it was stopped, or ``there``.
-        jupyter: The address of JupyterLab; empty where there is none.
-        token_file: Where the token for that stands.
-    """
-
-    service: Service
-    engine: str
-    host: str
-    folder: str
-    base: str
-    done: Done
-    jupyter: str = ""
-    token_file: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """The container's."""
-        return self.service.name
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON shape."""
-        return {
-            "id": self.service.id,
-            "name": self.name,
-            "engine": self.engine,
-            "host": self.host,
-            "folder": self.folder,
-            "image": self.service.image,
-            "base": self.base or None,
-            "done": self.done,
-            "jupyter": {"url": self.jupyter, "token_file": str(self.token_file)} if self.jupyter else None,
-        }
 
 
 def prepare_container(
@@ -167,9 +123,7 @@ class _Making:
         if not force and self._there is not None and self._there.labels.get(MADE) == mark:
             return self._as_it_is(self._there, said)
         self._progress.stage("container", self._name)
-        found = Image(
-            image.name, self._settings.store, str(image.manifest.descriptor.digest), str(image.manifest.config.digest)
-        )
+        found = image_in(Layout.open(self._settings.store), image.name, image.manifest)
         loaded = ensure_loaded(self._connection, found, self._progress)
         if self._there is not None:
             self._services.remove(self._there)
@@ -276,7 +230,7 @@ class _Making:
     def _recipe(self) -> str:
         execution, root = self._execution, self._folder.root
         named = execution.requirements
-        lock = root / "nova-spi.lock"
+        lock = root / LOCK
         return self._digest(
             FORMAT,
             self._base.said,

@@ -13,7 +13,7 @@ from nova_spi.project import devcontainer
 from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
-    from nova_spi.execution.development.container import DevelopmentContainer
+    from nova_spi.execution.development.result import DevelopmentContainer
     from nova_spi.project.folder import Folder
 
 
