@@ -3,6 +3,7 @@
 import importlib.util
 import marshal
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -345,3 +346,55 @@ def test_a_second_build_reads_no_layer(build, project, monkeypatch):
 )
 def test_sets_whose_order_older_pythons_do_not_fix_are_seen(source, found):
     assert bytecode_program._holds_unsorted_set([compile(source, "it", "exec")]) is found
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Runs the program itself on one module; returns how it ended, with what was compiled."""
+
+    def ran(source=b"pass\n", *, folder="out", **options):
+        given = tmp_path / "work" / "in"
+        (given / "sources").mkdir(parents=True)
+        (tmp_path / "work" / folder).mkdir()
+        (given / "names").write_text("/usr/lib/it.py")
+        (given / "sources" / "0").write_bytes(source)
+        (given / "program.py").write_bytes(Path(bytecode_program.__file__).read_bytes())
+        argv = [sys.executable, "-I", "-S", str(given / "program.py"), TAG]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, **options)
+        return done, sorted(each.name for each in (tmp_path / "work" / folder).iterdir())
+
+    return ran
+
+
+def test_the_program_ends_well(program):
+    done, found = program()
+    assert (done.returncode, done.stderr, found) == (0, "", ["0"])
+
+
+def test_where_the_machine_fails_a_module_the_program_fails(program):
+    """A module that is not there must not look like one that cannot be compiled: the digest would be another one."""
+    done, found = program(folder="elsewhere")
+    assert (done.returncode, found) == (bytecode_program.FAILED, [])
+    assert "/usr/lib/it.py" in done.stderr
+
+
+def test_a_full_disk_fails_the_program_and_leaves_no_half_module(program):
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+
+    done, found = program(b"x = 1\n" * 50, preexec_fn=limited)
+    assert done.returncode == bytecode_program.FAILED
+    assert "0" not in found
+
+
+def test_a_python_below_usr_local_has_its_library_there(layout, build, project, kit, tmp_path):
+    tree = [
+        Entry("lib/x86_64-linux-gnu/libc.so.6", kit.LIBC),
+        Entry(f"usr/local/bin/python{MINOR}", b"\x7fELF", executable=True),
+        Entry("usr/local/bin/python3", PurePosixPath(f"python{MINOR}")),
+        Entry(f"usr/local/lib/python{MINOR}/os.py", b""),
+        Entry(f"usr/lib/python{MINOR}/os.py", b""),
+    ]
+    image = build(project(), steps=Here(), base=str(kit.make_base(tmp_path / "local", tree)))
+    found = {name for name in layer(layout, image, OF_PYTHON, kit) if name.endswith(".pyc")}
+    assert found == {f"usr/local/lib/python{MINOR}/__pycache__/os.{TAG}.pyc"}
