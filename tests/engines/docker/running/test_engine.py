@@ -161,7 +161,7 @@ def test_the_run_folder_is_the_programs_and_then_the_callers_again(harbour, tmp_
     (volume / "old").touch()
     source = (
         "import os\nopen('deep/er/mine','a').write('y')\nopen('private').read()\nopen('new','w')\n"
-        "os.chmod('new', 0o4755)\nopen('/data/x','w')\n"
+        "open('/data/x','w')\ntry: os.chmod('new', 0o4755)\nexcept PermissionError: pass\n"
         "print(os.getuid(), os.stat('new').st_uid, os.stat('name').st_uid)"
     )
     assert harbour.python(source, mounts=(Mount(volume, Path("/data"), writable=True),)).exit_code == 0
