@@ -42,7 +42,9 @@ def docker_registry(folder: Path, *, auth: str = "", tls: str = "", read_only: b
         f"{f'auth: {auth}' if auth else ''}\n"
     )
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(
+            [program, "serve", str(config)], stdout=log, stderr=log, cwd=folder, start_new_session=True
+        )
     try:
         _await(port, process, folder / "log")
         yield f"{'localhost' if tls else '127.0.0.1'}:{port}"

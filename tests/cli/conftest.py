@@ -88,16 +88,26 @@ def call_json(call):
 
 
 @pytest.fixture
-def base(tmp_path):
-    """A base image that has the look of Python and nothing else, as a layout on disk."""
-    layout = Layout.create(tmp_path / "base")
-    tree = [
-        Entry("usr/bin/python3.11", b"\x7fELF", executable=True),
-        Entry("usr/bin/python3", PurePosixPath("python3.11")),
-    ]
-    layer = write_layer(layout, tree, "made")
-    document = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [str(layer.diff_id)]}}
-    manifest = write_manifest(layout.blobs.write(json.dumps(document).encode(), IMAGE_CONFIG), [layer.descriptor])
-    layout.blobs.write(manifest.raw, manifest.media_type)
-    layout.name(manifest.descriptor, "base")
-    return layout.root
+def base_for(tmp_path):
+    """Makes a base image that has the look of Python and nothing else, as a layout on disk."""
+
+    def made(architecture):
+        layout = Layout.create(tmp_path / f"base-{architecture}")
+        tree = [
+            Entry("usr/bin/python3.11", b"\x7fELF", executable=True),
+            Entry("usr/bin/python3", PurePosixPath("python3.11")),
+        ]
+        layer = write_layer(layout, tree, "made")
+        rootfs = {"type": "layers", "diff_ids": [str(layer.diff_id)]}
+        document = {"architecture": architecture, "os": "linux", "rootfs": rootfs}
+        manifest = write_manifest(layout.blobs.write(json.dumps(document).encode(), IMAGE_CONFIG), [layer.descriptor])
+        layout.blobs.write(manifest.raw, manifest.media_type)
+        layout.name(manifest.descriptor, "base")
+        return layout.root
+
+    return made
+
+
+@pytest.fixture
+def base(base_for):
+    return base_for("amd64")

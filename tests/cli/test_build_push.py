@@ -33,14 +33,14 @@ def test_a_project_is_built_and_pushed_under_its_name_and_version(build, real_re
     assert str(Layout.open(tmp_path / "back").find("it").digest) == found["digest"]
 
 
-def test_the_settings_name_the_registry_and_a_tag_another_name(build, real_registry, project, call):
+def test_the_settings_name_the_registry_and_a_tag_another_name(build, base, real_registry, project, call):
     (project / ".nova-spi.toml").write_text(f'registry = "{real_registry}/set"\n')
     assert build("--push")[1]["pushed"]["reference"] == f"{real_registry}/set/shouter:1.0.0"
     assert build("--push", "--tag", "team/other:2")[1]["pushed"]["reference"] == f"{real_registry}/set/team/other:2"
     whole = f"{real_registry}/elsewhere/it:3"
     assert build("--push", "--tag", whole)[1]["pushed"]["reference"] == whole
     assert build()[1]["pushed"] is None
-    status, out, _ = call("build", "--base-image", Path("..") / "base", "--platform", "linux/amd64", "--push")
+    status, out, _ = call("build", "--base-image", Path("..") / base.name, "--platform", "linux/amd64", "--push")
     assert status == 0
     assert f"Pushed {real_registry}/set/shouter:1.0.0@sha256:" in out
 

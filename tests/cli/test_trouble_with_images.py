@@ -22,6 +22,7 @@ import pytest
 
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.platforms import Platform
+from nova_spi.engines.process.isolation.levels import why_not
 from nova_spi.images.debian_apt import can_be_asked
 
 AMD64 = ("--platform", "linux/amd64")
@@ -312,6 +313,24 @@ def test_a_build_that_is_killed_leaves_a_store_that_the_next_one_takes_up(projec
     status, found = build()
     assert (status, found["ok"]) == (0, True)
     whole(store)
+
+
+@pytest.mark.parametrize("engine", ["process", "docker"])
+def test_an_image_for_another_machine_is_refused_by_each_engine(
+    project, base_for, call_json, tmp_path, request, engine
+):
+    if engine == "docker":
+        pytest.importorskip("docker", reason="the extra 'docker' is not installed")
+        request.getfixturevalue("monkeypatch").setenv("DOCKER_HOST", request.getfixturevalue("docker_host"))
+    elif missing := why_not("sandbox", tmp_path):
+        pytest.skip(missing)
+    other = "arm64" if Platform.here().architecture == "amd64" else "amd64"
+    assert call_json("build", "--base-image", base_for(other), "--platform", f"linux/{other}")[0] == 0
+    status, found = call_json("run", NAME, "--engine", engine, "--input", "text=a")
+    assert status == 3
+    error = clear(found, "engine.unavailable")
+    assert f"is for linux/{other}" in error["message"]
+    assert f"--platform {Platform.here()}" in error["mend"]
 
 
 SLEEPER = """

@@ -68,11 +68,18 @@ class DockerEngine:
                 "The engine 'docker' runs images, and there is none.", mend="nova-spi build", engine=self.name
             )
         from nova_spi.artifacts.layout import Layout
+        from nova_spi.artifacts.platforms import Platform
         from nova_spi.engines.docker.loading import manifest_of
         from nova_spi.engines.docker.preparing import number_of
 
         layout = Layout.open(image.layout)
         config = layout.config(manifest_of(layout, image))
+        if not config.platform.fits(here := Platform.here()):
+            raise EngineUnavailable(
+                f"The image {image.name} is for {config.platform}, and this machine is {here}.",
+                mend=f"nova-spi build --platform {here}",
+                engine=self.name,
+            )
         heard = _Heard(progress)
         self._load(image, heard)
         return Environment(
