@@ -79,7 +79,8 @@ class Environment:
         variables: What the model's process gets of it (PATH, VIRTUAL_ENV); of an image, all that its config says.
         cached: True where nothing had to be installed, unpacked or loaded.
         image: The image that it is in, None where it stands on this machine.
-        root: Where the process engine has unpacked ``image``; None in an engine that keeps images itself.
+        root: Where the process engine has unpacked ``image``, perhaps without its working folder; None in an engine
+            that keeps images itself.
         user: The user number that ``image`` says its program runs as.
     """
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from nova_spi.engines.port import Environment, Image
+from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid
 from nova_spi.execution.opening import image_of
 from nova_spi.execution.request import Request
@@ -35,13 +35,13 @@ def built(request: Request) -> Image:
     return image_of(image, layout)
 
 
-def stage_app(request: Request, stage: Stage, environment: Environment) -> None:
+def stage_app(request: Request, stage: Stage, image: Image) -> None:
     """Puts what the image has below base_work_dir into the model's folder: files, links, empty folders.
 
     Raises:
         ArtifactInvalid: There is nothing.
     """
-    top = _app_tree(request, environment)
+    top = _app_tree(request, image)
     for folder, folders, files in os.walk(top):
         inside = PurePosixPath(Path(folder).relative_to(top))
         if inside == PurePosixPath():
@@ -57,28 +57,19 @@ def stage_app(request: Request, stage: Stage, environment: Environment) -> None:
                 stage.file(path, relative, status.st_size, status.st_mode)
 
 
-def _app_tree(request: Request, environment: Environment) -> Path:
-    """Where the image's base_work_dir stands on this machine."""
-    from nova_spi.artifacts.descriptors import Descriptor
+def _app_tree(request: Request, image: Image) -> Path:
+    """Where the image's base_work_dir stands on this machine, unpacked for itself."""
     from nova_spi.artifacts.layout import Layout
+    from nova_spi.artifacts.splitting import split
     from nova_spi.artifacts.trees import kept_tree
 
-    below = request.execution.base_work_dir.strip("/")
-    if environment.image is None:
-        raise AssertionError("only an image has one")
-    if environment.root is not None:
-        top = environment.root
-        place = top / below
-    else:
-        layout = Layout.open(environment.image.layout)
-        found: Descriptor = layout.find(environment.image.manifest)
-        top = place = kept_tree(
-            layout, layout.manifest(found), request.settings.cache_dir, below=below, progress=request.progress
-        )
-    # A link on the way would lead through this machine's own folders, and what stands there would be copied.
-    if not place.is_dir() or place.resolve() != top.resolve() / place.relative_to(top):
+    below, cache_dir = request.execution.base_work_dir.strip("/"), request.settings.cache_dir
+    layout = Layout.open(image.layout)
+    _, app = split(layout, layout.manifest(layout.find(image.manifest)), below, cache_dir)
+    place = kept_tree(layout, app, cache_dir, below=below, progress=request.progress)
+    if not any(place.iterdir()):
         raise ArtifactInvalid(
-            f"The image {environment.image.name} has no folder {request.execution.base_work_dir}.",
+            f"The image {image.name} has nothing in {request.execution.base_work_dir}.",
             why="It is execution.base_work_dir of its manifest.",
             mend="nova-spi build",
         )

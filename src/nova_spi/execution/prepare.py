@@ -153,7 +153,7 @@ def fill(
     run.work.mkdir()
     stage = Stage(run.work, mounted=environment.image is not None)
     if environment.image is not None:
-        stage_app(request, stage, environment)
+        stage_app(request, stage, environment.image)
     else:
         _stage_project(request, stage)
         lay_manifest(stage, request.manifest, request.interface, request.folder.manifest_path)

@@ -9,42 +9,49 @@ from nova_spi.engines.process.memory import MemoryWatch, ProcTree, PsutilTree, t
 
 MIB = 1024 * 1024
 FAMILY = """
-import os, sys, time
-kept = bytearray(30 * 1024 * 1024)
+import os, signal, sys, time
 if os.fork() == 0:
-    kept = kept + kept
-    print('ready', flush=True)
-time.sleep(60)
+    kept = bytearray(30 * 1024 * 1024)
+    if os.fork() == 0:
+        kept = kept + kept
+        print(os.getppid(), flush=True)
+    time.sleep(60)
+    os._exit(0)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '60')
 """
+"""A root, a child and a grandchild; each line that the root reads is one more child."""
 
 
 @pytest.fixture
 def family():
-    process = subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE, start_new_session=True)
-    assert process.stdout.readline() == b"ready\n"
+    """The root's process; `parent` is the id of its child. What else is below the tests is not their family's."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FAMILY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    process.parent = int(process.stdout.readline())
     yield process
-    process.stdout.close()
     os.killpg(process.pid, 9)
-    process.wait()
+    process.communicate()
 
 
 @pytest.mark.parametrize("kind", [ProcTree, PsutilTree])
 def test_a_tree_is_everything_below_its_root(family, kind):
-    tree = kind(os.getpid())
+    tree = kind(family.pid)
     assert 90 * MIB < tree.resident() < 300 * MIB
     assert tree.count() == 2
     assert 60 * MIB < tree.proportional() <= tree.resident()
-    below = kind(family.pid)
+    below = kind(family.parent)
     assert 60 * MIB < below.resident() < 200 * MIB
     assert below.count() == 1
 
 
 @pytest.mark.parametrize("kind", [ProcTree, PsutilTree])
 def test_known_processes_can_be_killed_and_then_are_gone(family, kind):
-    tree = kind(os.getpid())
+    tree = kind(family.pid)
     tree.resident()
     assert tree.kill_known() == 2
-    family.wait()
     time.sleep(0.1)
     assert tree.kill_known() == 0
     assert tree.resident() == 0
@@ -59,23 +66,21 @@ def test_a_root_that_is_gone_has_nothing_below_it(kind):
 
 
 def test_what_starts_later_is_seen(family):
-    tree = ProcTree(os.getpid())
+    tree = ProcTree(family.pid)
     tree.resident()
-    late = subprocess.Popen(["sleep", "60"])
-    seen = False
-    for _ in range(5):
+    family.stdin.write(b"\n")
+    family.stdin.flush()
+    until = time.monotonic() + 5
+    while tree.count() != 3 and time.monotonic() < until:
         tree.resident()
-        seen = seen or tree.count() == 3
         time.sleep(0.01)
-    late.kill()
-    late.wait()
-    assert seen
+    assert tree.count() == 3
 
 
 def test_a_watch_says_when_a_tree_is_over_its_limit(family):
-    assert not MemoryWatch(tree_below(os.getpid()), None).sample()
-    assert not MemoryWatch(tree_below(os.getpid()), 2000 * MIB).sample()
-    watch = MemoryWatch(tree_below(os.getpid()), 50 * MIB)
+    assert not MemoryWatch(tree_below(family.pid), None).sample()
+    assert not MemoryWatch(tree_below(family.pid), 2000 * MIB).sample()
+    watch = MemoryWatch(tree_below(family.pid), 50 * MIB)
     assert watch.sample()
     assert watch.peak > 50 * MIB
 

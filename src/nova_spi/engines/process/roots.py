@@ -22,6 +22,7 @@ from nova_spi.artifacts.digests import Digest
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.manifests import Manifest, read_manifest
 from nova_spi.artifacts.platforms import Platform
+from nova_spi.artifacts.splitting import split
 from nova_spi.artifacts.trees import kept_tree, tree_place
 from nova_spi.engines.port import Environment, Image
 from nova_spi.engines.process.image_facts import python_of, user_of, version_of
@@ -54,12 +55,16 @@ class Roots:
     def provide(self, image: Image, progress: Progress) -> Environment:
         """Unpacks an image where it is not there yet, and says what a job needs to know of it.
 
+        Its working folder is left out where that has layers of its own: a run has a folder of its own there.
+
         Raises:
             ArtifactInvalid: It is missing, damaged or hostile, or has no Python.
             EngineUnavailable: It is for another machine.
             EnvironmentFailed: Its Python does not start.
         """
         layout, manifest, config = _opened(image)
+        work_dir = config.environment.get("SPI_WORK_DIR") or config.working_dir
+        manifest, _ = split(layout, manifest, work_dir.strip("/"), self._cache_dir)
         place = tree_place(manifest, self._cache_dir)
         self._use(place)
         cached = place.is_dir()
