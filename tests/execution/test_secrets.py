@@ -1,6 +1,7 @@
 import os
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from nova_spi.errors import UsageError
 from nova_spi.execution import secrets
+from nova_spi.execution.run import make_request
 from nova_spi.execution.secrets import Scrubber, gather, laid_out
+from nova_spi.project.folder import open_folder
 
 
 def test_a_given_secret_wins_over_the_environment():
@@ -113,3 +116,15 @@ def test_nothing_is_held_back_where_nothing_could_begin():
 def test_a_folder_of_ours_is_never_world_readable():
     with laid_out({"TOKEN": "value"}, Path("/nowhere")) as folder:
         assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+
+
+def test_what_came_out_of_an_image_gets_no_secret_that_the_caller_did_not_give(program, monkeypatch):
+    """Whoever made the image has named them: AWS_SECRET_ACCESS_KEY, say."""
+    made = program("pass", "execution:\n  secrets: [TOKEN]\ninputs: []\noutputs: []\n")
+    monkeypatch.setenv("TOKEN", "of the caller")
+    own = open_folder(made.root)
+    options = {"command": None, "inputs": None, "engine": made.engine, "settings": made.settings}
+    assert make_request(own, secrets=None, **options).secrets == {"TOKEN": "of the caller"}
+    of_image = replace(own, from_image=True)
+    assert make_request(of_image, secrets=None, **options).secrets == {}
+    assert make_request(of_image, secrets={"TOKEN": "given"}, **options).secrets == {"TOKEN": "given"}

@@ -100,8 +100,13 @@ def make_request(
         interface=interface,
         command=interface.command(command),
         inputs=dict(inputs or {}),
-        secrets=gather(manifest.execution.secrets if manifest.execution else (), secrets or {}, environ),
+        secrets=gather(manifest.execution.secrets if manifest.execution else (), secrets or {}, _environment(folder)),
         timeout=checked_timeout(timeout),
         progress=progress or Silent(),
         **rest,
     )
+
+
+def _environment(folder: "Folder") -> Mapping[str, str]:
+    """Where secrets come from that the caller has not given: of an image, nowhere. Anybody may have named them."""
+    return {} if folder.from_image else environ

@@ -161,7 +161,8 @@ def _hidden(request: Request, bound: "BoundInputs | None" = None) -> dict[str, s
 def _secrets_without_value(request: Request) -> Iterable[str]:
     for name in request.execution.secrets:
         if name not in request.secrets:
-            yield f"The secret {name} has no value: set {name} in the environment, or give --secret {name}=@FILE."
+            where = "" if request.folder.from_image else f"set {name} in the environment, or "
+            yield f"The secret {name} has no value: {where}give --secret {name}=@FILE."
 
 
 def _of_environment(environment: Environment) -> dict[str, Any]:
