@@ -13,7 +13,7 @@ from nova_spi.artifacts.trees import unpack
 from nova_spi.engines.docker.engine import DockerEngine
 from nova_spi.errors import BuildFailed
 from nova_spi.execution.building import build
-from nova_spi.execution.opening import image_of
+from nova_spi.execution.images import image_of
 from nova_spi.execution.run import execute
 from nova_spi.images.base import open_base
 from nova_spi.images.debian_apt import can_be_asked

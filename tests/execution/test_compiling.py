@@ -13,7 +13,7 @@ from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.engines.process.isolation.levels import why_not
 from nova_spi.execution import compiling
 from nova_spi.execution.building import build
-from nova_spi.execution.opening import image_of
+from nova_spi.execution.images import image_of
 from nova_spi.execution.run import execute
 from nova_spi.images.base import open_base
 from nova_spi.images.build import build_image

@@ -113,7 +113,8 @@ def kept_tree(
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held(place.with_suffix(".lock")):
             if not place.is_dir():
-                progress.stage("unpack", f"{len(manifest.layers)} layers")
+                count = len(manifest.layers)
+                progress.stage("unpack", f"{count} layer{'s' if count > 1 else ''}")
                 _make(layout, manifest, place, below, progress)
     return place
 

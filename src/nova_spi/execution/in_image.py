@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid
-from nova_spi.execution.opening import image_of
+from nova_spi.execution.images import image_of
 from nova_spi.execution.request import Request
 from nova_spi.execution.staging import Stage
 

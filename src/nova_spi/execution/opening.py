@@ -14,7 +14,9 @@ from nova_spi.artifacts.locking import held
 from nova_spi.artifacts.looking_up import look_up
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid
+from nova_spi.execution.images import image_in
 from nova_spi.execution.places import PRIVATE
+from nova_spi.execution.pulling import pull_model
 from nova_spi.execution.removal import remove_tree
 from nova_spi.progress import Progress, Silent
 from nova_spi.settings import Settings
@@ -23,22 +25,11 @@ from nova_spi.settings.sources import PROJECT_FILE
 if TYPE_CHECKING:
     from nova_spi.artifacts.layout import Layout
     from nova_spi.artifacts.manifests import Manifest
-    from nova_spi.images.build import BuiltImage
     from nova_spi.project.folder import Folder
 
 OURS = (PRIVATE, PROJECT_FILE, "test_outputs")
 """What a project has of its own on this machine, and an image has no business to bring: a link there would be followed.
 """
-
-
-def image_of(image: "BuiltImage", layout: "Layout") -> Image:
-    """A built image as engines take it."""
-    return image_in(layout, str(image.name), image.manifest)
-
-
-def image_in(layout: "Layout", name: str, manifest: "Manifest") -> Image:
-    """An image of a layout as engines take it, under a name."""
-    return Image(name, layout.root, str(manifest.descriptor.digest), str(manifest.config.digest))
 
 
 def stored(name: str, settings: Settings, progress: Progress | None = None) -> Image:
@@ -56,8 +47,6 @@ def stored(name: str, settings: Settings, progress: Progress | None = None) -> I
     """
     found = look_up(settings.store, name)
     if found is None:
-        from nova_spi.execution.pulling import pull_model
-
         return pull_model(name, settings, progress or Silent())
     return image_in(found.layout, found.name, found.layout.manifest(found.descriptor))
 
@@ -73,11 +62,19 @@ def open_image(image: Image, settings: Settings) -> "Folder":
 
     name = re.sub(r"[^a-z0-9._-]", "-", image.name.rpartition("/")[2])
     place = settings.data_dir / "models" / f"{name}-{image.manifest.rpartition(':')[2][:12]}"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with held(place.parent / ".lock"):
-        if not place.is_dir():
-            layout = Layout.open(image.layout)
-            _unpack(layout, layout.manifest(layout.find(image.manifest)), place, image.name)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with held(place.parent / ".lock"):
+            if not place.is_dir():
+                layout = Layout.open(image.layout)
+                _unpack(layout, layout.manifest(layout.find(image.manifest)), place, image.name)
+    except OSError as error:
+        raise ArtifactInvalid(
+            f"The image {image.name} cannot be opened: {place} cannot be written.",
+            why=f"{error.strerror}.",
+            mend="Make it writable, or set NOVA_SPI_DATA_DIR to a folder that is.",
+            code="artifact.unwritable",
+        ) from error
     found = next((place / each for each in MANIFEST_NAMES if os.path.lexists(place / each)), None)
     if found is None or not (found.is_file() and found.resolve().is_relative_to(place.resolve())):
         raise _no_manifest(image.name)

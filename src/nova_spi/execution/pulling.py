@@ -13,7 +13,7 @@ from nova_spi.artifacts.platforms import Platform
 from nova_spi.artifacts.references import Reference
 from nova_spi.engines.port import Image
 from nova_spi.errors import ArtifactInvalid, RegistryError, UsageError
-from nova_spi.execution.opening import image_in
+from nova_spi.execution.images import image_in
 from nova_spi.progress import Progress
 from nova_spi.settings import Settings
 
@@ -59,7 +59,8 @@ def not_here(said: str, reference: Reference, error: RegistryError) -> RegistryE
     return RegistryError(
         f"There is no image {said[:200]!r} on this machine, and it cannot be fetched as {reference}.",
         why=f"{error.message} {error.why}".rstrip(),
-        mend=error.mend or "Look at the name: a path, a name or digest of the local store, or HOST/REPOSITORY:TAG.",
+        mend=error.mend
+        or "Build it: nova-spi build. Or look at the name: a path, a name or digest of the store, HOST/REPOSITORY:TAG.",
         code=error.error_code,
     )
 
@@ -69,7 +70,7 @@ def not_stored(said: str, why: str) -> ArtifactInvalid:
     return ArtifactInvalid(
         f"There is no image {said[:200]!r} in the local store.",
         why=why,
-        mend="Name a path, a name or digest of the store, or HOST/REPOSITORY:TAG.",
+        mend="Build it: nova-spi build. Or name a path, a name or digest of the store, or HOST/REPOSITORY:TAG.",
         code="artifact.missing",
     )
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from nova_spi.engines.port import Image
 from nova_spi.progress import Progress
+from nova_spi.sdk.running import Runnable
 from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
     from nova_spi.checks.testing.report import TestReport
-    from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.project.folder import Folder
 
 
-class Container:
+class Container(Runnable):
     """A model's image in the local store.
 
     Docker or Podman runs it where one answers; else it is unpacked and run in a sandbox of this machine.
@@ -24,6 +24,8 @@ class Container:
         result = container.test(inputs={"prompt": "Hello, world!"})
         print(result.outputs["generated_text"])
     """
+
+    _image: Image
 
     def __init__(self, folder: "Folder", image: Image) -> None:
         """See `Container.load` and `nova_spi.Project.build_container`.
@@ -77,41 +79,6 @@ class Container:
         """The image as engines take it."""
         return self._image
 
-    def run(
-        self,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        command: str | None = None,
-        secrets: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        output: Path | str | None = None,
-        engine: str | None = None,
-        require_isolation: "Level | None" = None,
-        progress: Progress | None = None,
-    ) -> "ExecutionResult":
-        """Runs the model once, in its image; arguments and errors are those of `nova_spi.Project.run`.
-
-        Raises:
-            EngineUnavailable: There is no container engine, and this machine cannot make a sandbox; the message says
-                what is missing.
-        """
-        from nova_spi.execution.choosing import choose_engine
-        from nova_spi.execution.run import execute
-
-        settings = Settings.load(self._folder.settings_root, engine=engine)
-        return execute(
-            self._folder,
-            command=command,
-            inputs=inputs,
-            secrets=secrets,
-            timeout=timeout,
-            engine=choose_engine(self._folder, settings, require_isolation, self._image),
-            settings=settings,
-            progress=progress,
-            output=None if output is None else Path(output),
-            image=self._image,
-        )
-
     @overload
     def test(self, *, inputs: Mapping[str, Any], **options: Any) -> "ExecutionResult": ...
 
@@ -138,32 +105,7 @@ class Container:
         """
         if inputs is not None:
             return self.run(inputs, **options)
-        return self._test(names, **options)
-
-    def _test(
-        self,
-        names: Sequence[str] | str,
-        *,
-        secrets: Mapping[str, str] | None = None,
-        output: Path | str | None = None,
-        engine: str | None = None,
-        require_isolation: "Level | None" = None,
-        progress: Progress | None = None,
-    ) -> "TestReport":
-        from nova_spi.checks.testing.cases import run_cases
-        from nova_spi.execution.choosing import choose_engine
-
-        settings = Settings.load(self._folder.settings_root, engine=engine)
-        return run_cases(
-            self._folder,
-            names=(names,) if isinstance(names, str) else names,
-            secrets=secrets,
-            engine=choose_engine(self._folder, settings, require_isolation, self._image),
-            settings=settings,
-            output=self._folder.root / "test_outputs" if output is None else Path(output),
-            progress=progress,
-            image=self._image,
-        )
+        return self._cases(names, **options)
 
     def save(self, path: Path | str) -> Path:
         """Writes the image as one tar, for ``docker load``, ``podman load`` and other tools; returns its path.

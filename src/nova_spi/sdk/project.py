@@ -8,6 +8,7 @@ from nova_spi.errors import UsageError
 from nova_spi.progress import Progress
 from nova_spi.project.folder import Folder, open_folder
 from nova_spi.sdk.changes import Changes
+from nova_spi.sdk.running import Runnable
 from nova_spi.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nova_spi.sdk.container import Container
 
 
-class Project:
+class Project(Runnable):
     """A model's project: create or load one, change its manifest, validate, run and test it.
 
         project = Project.create("my-model")
@@ -156,56 +157,6 @@ class Project:
         findings = Findings([*document.diagnostics, *check_project(self._folder)])
         return ValidationReport(document.filename, document.text, tuple(findings.sorted()), strict=strict)
 
-    def run(
-        self,
-        inputs: Mapping[str, Any] | None = None,
-        *,
-        command: str | None = None,
-        secrets: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-        output: Path | str | None = None,
-        engine: str | None = None,
-        require_isolation: "Level | None" = None,
-        progress: Progress | None = None,
-    ) -> "ExecutionResult":
-        """Runs the model once.
-
-        Args:
-            inputs: Values by name; of a file input a path, a glob, a folder, or a list of them.
-            command: One of the manifest's commands; None takes the default one.
-            secrets: Values of ``execution.secrets``, over those of the environment.
-            timeout: Seconds; None takes the manifest's.
-            output: A folder that receives ``output.json`` and the output files.
-            engine: Where it runs; None takes the settings'.
-            require_isolation: ``sandbox``, ``landlock`` or ``process``: the least to run at; None takes the strongest
-                that the machine has, whatever it is.
-            progress: Who listens.
-
-        Returns:
-            What came of it. A run that fails is a result too: ``ok`` is False and ``error`` says why.
-
-        Raises:
-            ManifestInvalid: The manifest has errors.
-            UsageError: There is no such command, or changes are not saved.
-            EngineUnavailable: The engine is not on this machine, or isolates less than what is required.
-        """
-        self._want_saved()
-        from nova_spi.execution.choosing import choose_engine
-        from nova_spi.execution.run import execute
-
-        settings = Settings.load(self.root, engine=engine)
-        return execute(
-            self._folder,
-            command=command,
-            inputs=inputs,
-            secrets=secrets,
-            timeout=timeout,
-            engine=choose_engine(self._folder, settings, require_isolation),
-            settings=settings,
-            progress=progress,
-            output=None if output is None else Path(output),
-        )
-
     def test(
         self,
         names: Sequence[str] | str = (),
@@ -234,18 +185,12 @@ class Project:
             UsageError: There is no case of one of the names, or changes are not saved.
             EngineUnavailable: The engine is not on this machine, or isolates less than what is required.
         """
-        self._want_saved()
-        from nova_spi.checks.testing.cases import run_cases
-        from nova_spi.execution.choosing import choose_engine
-
-        settings = Settings.load(self.root, engine=engine)
-        return run_cases(
-            self._folder,
-            names=(names,) if isinstance(names, str) else names,
+        return self._cases(
+            names,
             secrets=secrets,
-            engine=choose_engine(self._folder, settings, require_isolation),
-            settings=settings,
-            output=self.root / "test_outputs" if output is None else Path(output),
+            output=output,
+            engine=engine,
+            require_isolation=require_isolation,
             progress=progress,
         )
 
@@ -282,7 +227,7 @@ class Project:
         from nova_spi.artifacts.platforms import Platform
         from nova_spi.artifacts.references import Reference
         from nova_spi.execution.building import build
-        from nova_spi.execution.opening import image_of
+        from nova_spi.execution.images import image_of
         from nova_spi.sdk.container import Container
 
         settings = Settings.load(self.root)

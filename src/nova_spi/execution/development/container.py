@@ -22,7 +22,7 @@ from nova_spi.errors import NovaSpiError, ProjectError
 from nova_spi.execution.building import EngineSteps
 from nova_spi.execution.development.bases import Base
 from nova_spi.execution.development.result import DevelopmentContainer, Done
-from nova_spi.execution.opening import image_in
+from nova_spi.execution.images import image_in
 from nova_spi.execution.places import PRIVATE, ignored_by_git
 from nova_spi.images.development import FORMAT, DevelopmentImage, build_development
 from nova_spi.images.lock import LOCK
