@@ -126,3 +126,12 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def children() -> set[int]:
+    """The processes that this one has started and not waited for; a daemon of a whole session may be among them."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found |= {int(word) for word in (task / "children").read_text().split()}
+    return found

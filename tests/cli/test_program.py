@@ -169,7 +169,7 @@ OPTIONS = {
     "inspect-image": "--platform --output",
     "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",
     "container": "",
-    "doctor": "",
+    "doctor": "--network",
     "help": "",
 }
 DEFAULTS = {

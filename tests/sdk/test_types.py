@@ -1,6 +1,10 @@
 import subprocess
 import sys
 
+import pytest
+
+import nova_spi
+
 PROGRAM = """import nova_spi
 from nova_spi import ExecutionResult, Project, Progress, TestReport, ValidationReport
 
@@ -66,11 +70,16 @@ def test_a_program_that_uses_the_sdk_passes_strict_type_checking(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_public_method_of_a_project_says_what_it_does():
-    import nova_spi
-
-    methods = {name: value for name, value in vars(nova_spi.Project).items() if not name.startswith("_")}
-    assert {"create", "load", "validate", "run", "test", "set_metadata", "add_input", "save_manifest"} <= set(methods)
-    for name, value in methods.items():
-        text = getattr(value, "__doc__", None) or getattr(getattr(value, "__func__", None), "__doc__", None)
-        assert len((text or "").split()) > 3, name
+@pytest.mark.parametrize(
+    ("kind", "some"),
+    [
+        ("Project", {"create", "load", "validate", "run", "test", "set_metadata", "save_manifest", "build_container"}),
+        ("Container", {"load", "run", "test", "save", "name", "digest"}),
+    ],
+)
+def test_every_public_method_says_what_it_does(kind, some):
+    made = getattr(nova_spi, kind)
+    names = {name for name in dir(made) if not name.startswith("_")}
+    assert some <= names
+    for name in names:
+        assert len((getattr(made, name).__doc__ or "").split()) > 3, name

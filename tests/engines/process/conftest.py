@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.remains import children
 from nova_spi.engines.port import Job, Limits, Outcome
 from nova_spi.engines.process.cgroups.finding import find
 from nova_spi.engines.process.engine import ProcessEngine
@@ -42,14 +43,6 @@ def wait_until(true, seconds: float = 5.0) -> bool:
 
 def open_descriptors() -> set[str]:
     return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-
-def children() -> set[int]:
-    """The processes that this one has started and not waited for; a daemon of the whole session may be among them."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        found |= {int(word) for word in (task / "children").read_text().split()}
-    return found
 
 
 def groups() -> list[Path]:

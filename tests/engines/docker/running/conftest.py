@@ -1,6 +1,5 @@
 """Real containers of a real small image, in each engine; after every test none of them may be there."""
 
-import os
 import shutil
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.remains import children
 from bench.small_image import python_image
 from nova_spi.artifacts.layout import Layout
 from nova_spi.engines.docker.engine import DockerEngine
@@ -131,11 +131,10 @@ def harbour(host, small_image, _engines, tmp_path) -> Iterator[Harbour]:
     engine = _engines.setdefault(host, DockerEngine(host))
     environment = engine.provide(Recipe(Path("/"), image=small_image), Silent())
     made = Harbour(engine, environment, tmp_path / "run")
-    threads = threading.active_count()
+    threads, had = threading.active_count(), children()
     yield made
     assert made.containers() == []
     assert made.inside() == []
     assert wait_until(lambda: not reapers(host)), "a reaper is left"
     assert wait_until(lambda: threading.active_count() <= threads), "a thread is left"
-    with pytest.raises(ChildProcessError):
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) or os.waitpid(0, os.WNOHANG)
+    assert wait_until(lambda: children() <= had), "a process is left"
