@@ -37,6 +37,7 @@ def figures() -> Iterator[Figure]:
 
 def _figure(root: Path, docker: str, host: str) -> Figure:
     from nova_spi.engines.docker.engine import DockerEngine
+    from nova_spi.execution.opening import stored
     from nova_spi.execution.run import execute
     from nova_spi.project.folder import open_folder
     from nova_spi.settings import Settings
@@ -47,10 +48,8 @@ def _figure(root: Path, docker: str, host: str) -> Figure:
     (project / "run.py").write_text(PROGRAM)
     settings = Settings.load(project, cache_dir=str(root / "cache"), data_dir=str(root / "data"), base_image="debian")
     folder, engine = open_folder(project), DockerEngine(host)
-    from nova_spi.execution.opening import in_store
-
     execute(folder, inputs={"prompt": "hi"}, engine=engine, settings=settings).raise_for_error()
-    image = in_store("echo:1.0.0", settings)
+    image = stored("echo:1.0.0", settings)
 
     def ours() -> None:
         execute(folder, inputs={"prompt": "hi"}, engine=engine, settings=settings, image=image).raise_for_error()

@@ -61,7 +61,7 @@ class Container(Runnable):
 
     @property
     def name(self) -> str:
-        """``docker.io/library/my-model:1.0.0``."""
+        """What it is called, with its registry: ``docker.io/library/my-model:1.0.0``."""
         return self._image.name
 
     @property
