@@ -336,7 +336,8 @@ def test_the_engines_own_ways_are_told_where_the_manifest_says_other(engine, ser
 
 
 def test_a_log_is_followed_to_its_end(engine, served, call, call_json):
-    served(serve="import time\nfor n in range(3):\n    print('line', n, flush=True)\n    time.sleep(0.3)\n")
+    # A line in one write: Podman 4.3 counts the pieces of a line that comes in several, and loses ends of lines.
+    served(serve="import os, time\nfor n in range(3):\n    os.write(1, b'line %d\\n' % n)\n    time.sleep(0.3)\n")
     call_json("container", "start")
     assert call("container", "logs", "--follow")[1] == "line 0\nline 1\nline 2\n"
     _, out, _ = call("container", "logs", "--follow", "--tail", "2", "--output-format", "json")
