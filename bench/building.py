@@ -9,17 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.daemons import DaemonMissing, docker_daemon
+from bench.executing import MANIFEST
 from bench.measuring import Figure, pairs, ratio
 
-MANIFEST = """spi_version: "1"
-model: {name: edited, version: 1.0.0, domain: text, description: Gives back what it was given.}
-execution:
-  entry_point: {command: [python, run.py]}
-inputs:
-  - {name: prompt, type: string, required: true}
-outputs:
-  - {name: answer, type: string, required: true}
-"""
 DOCKERFILE = """FROM bench/base:1
 COPY packages /opt/model
 COPY weights.bin /app/weights.bin
@@ -117,7 +109,7 @@ def _load_base(layout: object, connection: object, root: Path) -> None:
 
     assert isinstance(layout, Layout)
     assert isinstance(connection, Connection)
-    built = layout.manifest(layout.names()["docker.io/library/edited:1.0.0"])
+    built = layout.manifest(layout.names()["docker.io/library/echo:1.0.0"])
     config = json.loads(layout.blobs.read(built.config, 1 << 24))
     config["rootfs"]["diff_ids"] = config["rootfs"]["diff_ids"][:1]
     config["history"] = config["history"][:1]

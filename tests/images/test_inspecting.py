@@ -259,11 +259,11 @@ def test_the_label_comes_before_the_files(layout):
 
 
 def test_an_image_without_a_manifest_is_one_clear_error(layout):
-    make(layout, layer(("app/model.py", b"x")), WorkingDir="/work")
+    make(layout, layer(("app/model.py", b"x")), WorkingDir="/srv")
     with pytest.raises(ArtifactInvalid) as caught:
         nova_spi.catalog_metadata(layout.root)
     assert caught.value.error_code == "artifact.no_manifest"
-    assert "/work, /work/spi, /app/spi" in caught.value.why
+    assert "/srv, /srv/spi, /app/spi" in caught.value.why
 
 
 @pytest.mark.parametrize("text", ["model: {name: 5}", "{", "", "\0", "- a", "model: !!python/object:os.system x"])

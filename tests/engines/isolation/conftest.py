@@ -4,11 +4,9 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -81,63 +79,12 @@ def missing(who: str, level: str) -> str:
     return found.stdout.strip() or found.stderr.strip()
 
 
-class Victim:
-    """What an attack is after: a folder with a secret, servers, a process; all of the same user as the attacker."""
-
-    def __init__(self, owner: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="victim-", dir="/var/tmp"))
-        self.secret = self.folder / "secret.txt"
-        self.secret.write_text("the secret")
-        self.path = str(self.folder / "socket")
-        self.abstract = f"\0victim-{self.folder.name}"
-        self.servers = [
-            self.serve(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
-            self.serve(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
-            self.serve(socket.AF_UNIX, socket.SOCK_STREAM, self.path),
-            self.serve(socket.AF_UNIX, socket.SOCK_STREAM, self.abstract),
-        ]
-        self.tcp, self.udp = (server.getsockname()[1] for server in self.servers[:2])
-        for path in (self.folder, self.secret, self.path):
-            os.chown(path, owner, owner)
-        user = {"user": owner, "group": owner} if os.geteuid() == 0 else {}
-        self.process = subprocess.Popen(["sleep", "600"], env={"VICTIM": "the secret"}, cwd="/", **user)
-
-    def serve(self, family: int, kind: int, address) -> socket.socket:
-        server = socket.socket(family, kind)
-        server.bind(address)
-
-        def answer() -> None:
-            with contextlib.suppress(OSError):
-                while kind == socket.SOCK_DGRAM:
-                    _, caller = server.recvfrom(64)
-                    if caller is None:
-                        return
-                    server.sendto(b"hello", caller)
-                server.listen()
-                while True:
-                    with server.accept()[0] as caller:
-                        caller.sendall(b"hello")
-
-        threading.Thread(target=answer, daemon=True).start()
-        return server
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for server in self.servers:
-            with contextlib.suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)
-            server.close()
-        shutil.rmtree(self.folder)
-
-
 class Range:
-    """Where attacks are made: root's own or an ordinary user's, at one level."""
+    """Where programs run: as root or as an ordinary user, at one level."""
 
     def __init__(self, who: str, level: str) -> None:
         self.who, self.level = who, level
         self.owner = USER if who == "user" and os.geteuid() == 0 else os.geteuid()
-        self.victim = Victim(self.owner)
         self.folder = Path(tempfile.mkdtemp(prefix="range-", dir="/var/tmp"))
         self.work = self.folder / "run"
         self.work.mkdir()
@@ -146,13 +93,9 @@ class Range:
 
     def run(self, program: str, *, network: str = "none", python: str = "", variables=None, readable=(), **limits):
         """Runs a program; returns how it ended, and everything that it printed."""
-        names = {"SECRET": self.victim.secret, "PATH_SOCKET": self.victim.path, "ABSTRACT": self.victim.abstract}
-        numbers = {"TCP": self.victim.tcp, "UDP": self.victim.udp, "VICTIM": self.victim.process.pid}
-        told = "".join(f"{name} = {str(value)!r}\n" for name, value in names.items())
-        told += "".join(f"{name} = {value}\n" for name, value in numbers.items())
         log = self.folder / "log.txt"
         log.unlink(missing_ok=True)
-        asked = {"folder": str(self.work), "program": told + program, "level": self.level, "network": network}
+        asked = {"folder": str(self.work), "program": program, "level": self.level, "network": network}
         asked |= {
             "python": python,
             "variables": variables or {},
@@ -176,7 +119,6 @@ class Range:
         return started
 
     def close(self) -> None:
-        self.victim.close()
         shutil.rmtree(self.folder)
 
 
