@@ -38,7 +38,8 @@ class Runnable:
         Args:
             inputs: Values by name; of a file input a path, a glob, a folder, or a list of them.
             command: One of the manifest's commands; None takes the default one.
-            secrets: Values of ``execution.secrets``, over those of the environment.
+            secrets: Values of ``execution.secrets``, over those of the environment; an image that was loaded by its
+                name gets none but these.
             timeout: Seconds; None takes the manifest's.
             output: A folder that receives ``output.json`` and the output files.
             engine: Where it runs; None takes the settings'.
