@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs the Debian packages that the tests use: speech (flite), a registry (docker-registry), another tool for
-# images (skopeo) and two container engines (docker.io, podman). Only where it can, and quietly; without them the tests that need them skip, so nothing here fails a
+# images (skopeo), two container engines (docker.io, podman) and a browser (chromium). Only where it can, and quietly; without them the tests that need them skip, so nothing here fails a
 # build.
 set -u
 
 missing=""
-for need in flite:flite docker-registry:docker-registry skopeo:skopeo dockerd:docker.io podman:podman; do
+for need in flite:flite docker-registry:docker-registry skopeo:skopeo dockerd:docker.io podman:podman chromium:chromium chromedriver:chromium-driver; do
     command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need##*:}"
 done
 [ -n "$missing" ] || exit 0
