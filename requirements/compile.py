@@ -33,4 +33,17 @@ def compile_to(name: str, *arguments: str) -> None:
 if __name__ == "__main__":
     both = ("pyproject.toml", "requirements/build.in", "--extra", "media")
     compile_to("core.txt", *both)
-    compile_to("dev.txt", *both, "--extra", "docker", "--extra", "serve", "--extra", "ray", "--group", "dev", "-c", "requirements/core.txt")
+    compile_to(
+        "dev.txt",
+        *both,
+        "--extra",
+        "docker",
+        "--extra",
+        "serve",
+        "--extra",
+        "ray",
+        "--group",
+        "dev",
+        "-c",
+        "requirements/core.txt",
+    )

@@ -21,6 +21,9 @@ An error says what happened, why, and the command that mends it. The command lin
         ├── WorkerCrashed           worker.crashed
         ├── WorkerOutOfMemory       worker.out_of_memory
         ├── WorkerOutOfDisk         worker.out_of_disk
+        ├── WorkerUnavailable       worker.unavailable       exit 3
+        ├── QueueFull               queue.full               exit 3
+        ├── Draining                serving.draining         exit 3
         ├── RunTimeout              run.timeout
         ├── RunCancelled            run.cancelled            exit 130
         ├── ProjectModified         run.project_modified
@@ -197,6 +200,27 @@ class WorkerOutOfDisk(ExecutionError):
     """The model wrote more than its ``disk``."""
 
     code = "worker.out_of_disk"
+
+
+class WorkerUnavailable(ExecutionError):
+    """A served model could not be loaded; ``details['log']`` holds what it wrote on the way."""
+
+    code = "worker.unavailable"
+    exit_status = 3
+
+
+class QueueFull(ExecutionError):
+    """A served model has as many calls waiting as it may; ``details['retry_after_seconds']`` says when to come back."""
+
+    code = "queue.full"
+    exit_status = 3
+
+
+class Draining(ExecutionError):
+    """What serves the model is about to end, and takes no more calls."""
+
+    code = "serving.draining"
+    exit_status = 3
 
 
 class RunTimeout(ExecutionError):

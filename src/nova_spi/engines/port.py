@@ -12,13 +12,16 @@ Reason = Literal["exited", "signalled", "timeout", "out_of_memory", "out_of_disk
 Network = Literal["none", "egress", "full"]
 Images = Literal["never", "may", "must"]
 
+CHANNEL = 3
+"""The number that `Job.channel` has in the program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one run may use. None means no limit of ours.
 
     Attributes:
-        timeout_seconds: Wall-clock deadline of the run itself.
+        timeout_seconds: Wall-clock deadline of the run itself; ``math.inf`` where something else ends it.
         cpu_cores: Cores, may be fractional.
         memory_bytes: Resident memory of the whole process tree.
         disk_bytes: Bytes below ``Job.folder``.
@@ -145,6 +148,8 @@ class Job:
         mounts: In an image alone: what is put into it beside its own read-only files, an empty writable ``/tmp`` and
             ``/dev/shm``. A mount may lie in another one.
         labels: What an engine that keeps containers tells of this one, e.g. ``dev.nova-spi.execution``.
+        channel: A descriptor of ours that the program gets as its descriptor `CHANNEL`; only where `Engine.inherits`.
+            A program without it gets none but the standard three.
     """
 
     argv: tuple[str, ...]
@@ -162,6 +167,7 @@ class Job:
     environment: Environment | None = None
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    channel: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +228,11 @@ class Engine(Protocol):
     @property
     def images(self) -> Images:
         """Whether it runs images: docker must have one, the process engine may, at level ``sandbox``."""
+        ...
+
+    @property
+    def inherits(self) -> bool:
+        """Whether a program may be given a descriptor of ours; into a container only files and sockets reach."""
         ...
 
     def provide(self, recipe: Recipe, progress: Progress) -> Environment:

@@ -23,6 +23,7 @@ class DockerEngine:
     name = "docker"
     level = "container"
     images: Images = "must"
+    inherits = False
 
     def __init__(self, host: str | None = None) -> None:
         """Names the engine.

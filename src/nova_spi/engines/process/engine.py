@@ -29,6 +29,7 @@ class ProcessEngine:
 
     name = "process"
     images: Images = "may"
+    inherits = True
 
     def __init__(self, cache_dir: Path, level: Level | Literal["auto"] = "process", place: Path | None = None) -> None:
         """Nothing happens yet.

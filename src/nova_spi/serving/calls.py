@@ -1,0 +1,155 @@
+"""One call of a served model, and what becomes of it: the words that the supervisor and its faces share."""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nova_spi.errors import ExecutionError
+from nova_spi.serving.log import CallLog
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+EventKind = Literal["started", "output", "progress", "log", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file for a call, on this machine, checked already.
+
+    Attributes:
+        path: Where it stands. The call owns it: it is moved to where the model reads it, or copied where ``ours`` is
+            False, and removed after the call.
+        name: What the model sees it as, below the folder of its parameter; one file name or a relative path.
+        ours: Whether it was made for this call alone (an upload).
+    """
+
+    path: Path
+    name: str
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file that a call gave.
+
+    Attributes:
+        path: Where it stands now, out of the model's reach.
+        name: ``outputs/picture_000.png``: below the call's folder, with the mount path of its parameter.
+        size: In bytes.
+    """
+
+    path: Path
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of a model; checked already, so that a worker never hears of a call that makes no sense.
+
+    Attributes:
+        command: One of the plan's.
+        inputs: A JSON object of all values that are no files, as they came (see `nova_spi.serving.accepting`).
+        files: The files of each file input that has any.
+        timeout_seconds: From the moment that a worker takes it; None is the command's.
+        stream: The pieces of a generator are wanted as they come.
+        id: Its name for callers.
+    """
+
+    command: str
+    inputs: bytes = b"{}"
+    files: Mapping[str, tuple[InputFile, ...]] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+    stream: bool = False
+    id: str = field(default_factory=lambda: secrets.token_hex(12))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a call.
+
+    Attributes:
+        kind: ``output``: a piece, as the JSON object name -> value; ``progress``: {fraction, message}; ``log``: a piece
+            of text; ``started`` and ``ended``: nothing.
+        data: As ``kind`` says.
+    """
+
+    kind: EventKind
+    data: Any = None
+
+
+class Execution:
+    """A call on its way; made by `nova_spi.serving.supervisor.Supervisor.submit`, alive after its end.
+
+    Everything of it belongs to the thread of the supervisor's event loop.
+
+    Attributes:
+        call: What was asked.
+        status: Where it stands.
+        created_at, started_at, finished_at: Seconds since the epoch; None as long as it has not come to that.
+        done: Resolves to the execution itself at its end, whatever the end is; never raises but for its own cancelling.
+        outputs: The JSON object of the outputs as bytes, once it has succeeded; the value of a file output is a list of
+            `OutputFile.name`.
+        files: The files of each file output.
+        error: Why it failed, once it has; ``details`` holds ``log``, the end of what it wrote.
+        log: What it wrote.
+    """
+
+    __slots__ = (
+        "call",
+        "created_at",
+        "done",
+        "error",
+        "files",
+        "finished_at",
+        "log",
+        "on_cancel",
+        "outputs",
+        "started_at",
+        "status",
+        "watchers",
+    )
+
+    def __init__(self, call: Call, loop: asyncio.AbstractEventLoop) -> None:
+        self.call = call
+        self.status: Status = "queued"
+        self.created_at = time.time()
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self.done: asyncio.Future[Execution] = loop.create_future()
+        self.outputs: bytes | None = None
+        self.files: Mapping[str, tuple[OutputFile, ...]] = {}
+        self.error: ExecutionError | None = None
+        self.log = CallLog()
+        self.watchers: list[Callable[[Event], None]] | None = None
+        self.on_cancel: Callable[[], None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The call's."""
+        return self.call.id
+
+    def value(self) -> dict[str, Any]:
+        """The outputs, read; to be asked for after success."""
+        found: dict[str, Any] = json.loads(self.outputs or b"{}")
+        return found
+
+    def watch(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Calls ``listener`` with every event from now on; returns what ends that."""
+        watchers = self.watchers = self.watchers or []
+        watchers.append(listener)
+        return lambda: watchers.remove(listener) if listener in watchers else None
+
+    def tell(self, event: Event) -> None:
+        """Passes an event on to whoever watches."""
+        for listener in tuple(self.watchers or ()):
+            listener(event)
+
+    def cancel(self) -> None:
+        """Ends it: a waiting call at once, a running one as soon as its worker has been made to; it is idempotent."""
+        if self.on_cancel is not None:
+            self.on_cancel()
