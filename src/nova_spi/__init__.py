@@ -27,8 +27,8 @@ cause (`why`), what mends it (`mend`), and has a stable code (`error_code`); `no
 - `NovaSpiError`: the root. `UsageError`, `ManifestInvalid`, `ManifestUnreadable`, `ProjectError`, `SettingsInvalid`,
   `ExtraMissing`, `ArtifactInvalid`, `RegistryError`, `BuildFailed`.
 - `ExecutionError`: a run that did not succeed. `InputInvalid`, `AssetUnavailable`, `EngineUnavailable`,
-  `EnvironmentFailed`, `WorkerCrashed`, `WorkerOutOfMemory`, `WorkerOutOfDisk`, `RunTimeout`, `RunCancelled`,
-  `ProjectModified`, `OutputMissing`, `OutputInvalid`, `ModelError`.
+  `EnvironmentFailed`, `WorkerCrashed`, `WorkerOutOfMemory`, `WorkerOutOfDisk`, `WorkerUnavailable`, `QueueFull`,
+  `Draining`, `RunTimeout`, `RunCancelled`, `ProjectModified`, `OutputMissing`, `OutputInvalid`, `ModelError`.
 
 Importing the package loads none of its parts; each name is loaded when it is first used.
 """
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ArtifactInvalid,
         AssetUnavailable,
         BuildFailed,
+        Draining,
         EngineUnavailable,
         EnvironmentFailed,
         ExecutionError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         OutputMissing,
         ProjectError,
         ProjectModified,
+        QueueFull,
         RegistryError,
         RunCancelled,
         RunTimeout,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
         WorkerCrashed,
         WorkerOutOfDisk,
         WorkerOutOfMemory,
+        WorkerUnavailable,
     )
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.images.catalog import CatalogMetadata
@@ -83,6 +86,7 @@ __all__ = [
     "CatalogMetadata",
     "Container",
     "Diagnostic",
+    "Draining",
     "EngineUnavailable",
     "EnvironmentFailed",
     "ExecutionError",
@@ -100,6 +104,7 @@ __all__ = [
     "Project",
     "ProjectError",
     "ProjectModified",
+    "QueueFull",
     "RegistryError",
     "RunCancelled",
     "RunTimeout",
@@ -112,6 +117,7 @@ __all__ = [
     "WorkerCrashed",
     "WorkerOutOfDisk",
     "WorkerOutOfMemory",
+    "WorkerUnavailable",
     "__version__",
     "catalog_metadata",
     "load",
