@@ -3,14 +3,13 @@
 Values are read by `nova_spi_runtime.values`, the same code that reads them beside the model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nova_spi.errors import InputInvalid
 from nova_spi.interface.assembling import Branch, Text, assemble, plant, steps_of
-from nova_spi.interface.compiled import CompiledCommand
 from nova_spi.interface.examples import example_option
 from nova_spi.interface.facts import ProbeLimits
 from nova_spi.interface.files import ResolvedFiles, StagedFile, collisions, resolve_files
@@ -18,13 +17,21 @@ from nova_spi_runtime.parameters import MISSING, Parameter
 from nova_spi_runtime.problems import MAX_PROBLEMS, Problem, listed, suggestion
 from nova_spi_runtime.values import ValueInvalid, from_json
 
-__all__ = ["BoundInputs", "StagedFile", "Text", "bind_inputs", "expand_at_file"]
+__all__ = ["BoundInputs", "StagedFile", "Takes", "Text", "bind_inputs", "bind_values", "expand_at_file", "invalid"]
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of a file that stands for a text value."""
 
 _MAX_EXAMPLES = 3
 _MAX_TOLD = 5
+
+
+class Takes(Protocol):
+    """What takes inputs: a command, compiled or served."""
+
+    @property
+    def inputs(self) -> tuple[Parameter, ...]:
+        """All of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class _Work:
 
 
 def bind_inputs(
-    command: CompiledCommand, raw: Mapping[str, Any], base: Path, *, limits: ProbeLimits | None = None
+    command: Takes, raw: Mapping[str, Any], base: Path, *, limits: ProbeLimits | None = None
 ) -> BoundInputs:
     """Binds the inputs that a caller gives to a command's interface.
 
@@ -74,15 +81,11 @@ def bind_inputs(
         given = branch is not None and (branch.parts or branch.whole is not None)
         if parameter.type == "file":
             _bind_files(parameter, branch if given else None, base, limits, work)
-        elif branch is not None and given:
-            _bind_value(parameter, branch, work)
-        elif parameter.default is not MISSING and parameter.default is not None:
-            _bind_value(parameter, Branch(parameter.default, given=True), work)
-        elif parameter.required:
-            work.problems.append(Problem(parameter.name, "is required"))
+        else:
+            _bind_one(parameter, branch if given else None, work)
     work.problems += _across(work.files)
     if work.problems:
-        raise _invalid(command, work.problems)
+        raise invalid(command, work.problems)
     return BoundInputs(
         values=work.values,
         files={name: found.files for name, found in work.files.items() if found.files},
@@ -91,7 +94,37 @@ def bind_inputs(
     )
 
 
-def _sorted_by_name(command: CompiledCommand, raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Branch]:
+def bind_values(command: Takes, raw: Mapping[str, Any], attached: Collection[str] = ()) -> dict[str, Any]:
+    """Binds the inputs that are no files, where files come another way and are looked at elsewhere.
+
+    Args:
+        command: The command.
+        raw: As in `bind_inputs`; a file input cannot stand here.
+        attached: The file inputs that have come.
+
+    Returns:
+        Typed Python values by name, defaults filled in.
+
+    Raises:
+        InputInvalid: With everything that is wrong, under ``details['problems']``.
+    """
+    work = _Work()
+    branches = _sorted_by_name(command, raw, work.problems)
+    for parameter in command.inputs:
+        branch = branches.get(parameter.name)
+        given = branch is not None and (branch.parts or branch.whole is not None)
+        if parameter.type != "file":
+            _bind_one(parameter, branch if given else None, work)
+        elif given:
+            work.problems.append(Problem(parameter.name, "is a file, and cannot be given as a value"))
+        elif parameter.required and parameter.name not in attached:
+            work.problems.append(Problem(parameter.name, "is required: a file"))
+    if work.problems:
+        raise invalid(command, work.problems)
+    return work.values
+
+
+def _sorted_by_name(command: Takes, raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Branch]:
     """What was given, by parameter; a key that belongs to none is a problem."""
     known = {parameter.name: parameter for parameter in command.inputs}
     found: dict[str, Branch] = {}
@@ -115,6 +148,15 @@ def _unknown(name: str, known: Mapping[str, Parameter]) -> str:
     inputs = f"the inputs are {', '.join(known)}" if known else "the command takes no inputs"
     near = suggestion(name, known)
     return f"is no input{near}" if near else f"is no input; {inputs}"
+
+
+def _bind_one(parameter: Parameter, branch: Branch | None, work: _Work) -> None:
+    if branch is not None:
+        _bind_value(parameter, branch, work)
+    elif parameter.default is not MISSING and parameter.default is not None:
+        _bind_value(parameter, Branch(parameter.default, given=True), work)
+    elif parameter.required:
+        work.problems.append(Problem(parameter.name, "is required"))
 
 
 def _bind_value(parameter: Parameter, branch: Branch, work: _Work) -> None:
@@ -150,7 +192,8 @@ def _across(files: Mapping[str, ResolvedFiles]) -> list[Problem]:
     return [problem for problem in collisions(everything) if problem not in alone]
 
 
-def _invalid(command: CompiledCommand, problems: list[Problem]) -> InputInvalid:
+def invalid(command: Takes, problems: list[Problem]) -> InputInvalid:
+    """The error that tells all problems, and how the inputs that they are about are given on a command line."""
     problems = problems[:MAX_PROBLEMS]
     concerned = {problem.path.partition(".")[0].partition("[")[0] for problem in problems}
     shown = [parameter for parameter in command.inputs if parameter.name in concerned]
@@ -163,11 +206,11 @@ def _invalid(command: CompiledCommand, problems: list[Problem]) -> InputInvalid:
     )
 
 
-def _sentence(command: CompiledCommand, problems: list[Problem]) -> str:
+def _sentence(command: Takes, problems: list[Problem]) -> str:
     """The problems in one sentence; the details have all of them. What is said of a file begins with its name."""
     if len(problems) == 1:
         path = problems[0].path
-        colon = ":" if any(parameter.name == path for parameter in command.file_inputs) else ""
+        colon = ":" if any(each.name == path for each in command.inputs if each.type == "file") else ""
         return f"The input '{path}'{colon} {problems[0].message}."
     more = f"; and {len(problems) - _MAX_TOLD} more" if len(problems) > _MAX_TOLD else ""
     return f"{len(problems)} problems with the inputs: {listed(problems[:_MAX_TOLD])}{more}."
