@@ -1,0 +1,151 @@
+"""The executions of a server: those that are going on, and the last ones that have ended, within bounds.
+
+One that is going on is never let go. Of those that have ended so many, so many bytes and such an age are kept; with one
+of them go its output files. Ids have 96 bits of chance, so nobody finds what he was not told of.
+"""
+
+import asyncio
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nova_spi.serving.calls import Execution
+
+PER_EXECUTION = 2048
+"""Bytes that an execution takes beside its outputs and its log, as measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is kept of executions that have ended.
+
+    Attributes:
+        count: So many.
+        memory_bytes: Of outputs, logs and errors.
+        file_bytes: Of output files on disk.
+        seconds: From its end.
+    """
+
+    count: int = 1000
+    memory_bytes: int = 64 * 1024 * 1024
+    file_bytes: int = 10 * 1024**3
+    seconds: float = 3600.0
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """An execution and who cares for it.
+
+    Attributes:
+        execution: The execution.
+        waiting: How many requests wait for its end; when the last of them goes it is cancelled,
+        lasting: unless somebody may come for it later: it was begun to be fetched, or has an idempotency key.
+        memory_bytes, file_bytes: What it takes, once it has ended.
+    """
+
+    execution: Execution
+    waiting: int = 0
+    lasting: bool = False
+    memory_bytes: int = 0
+    file_bytes: int = 0
+
+    def leave(self) -> None:
+        """One who waited has gone."""
+        self.waiting -= 1
+        if self.waiting <= 0 and not self.lasting:
+            self.execution.cancel()
+
+
+@dataclass(slots=True, eq=False)
+class Executions:
+    """The bounded store.
+
+    Attributes:
+        store: Where the files of executions stand, ``ID/...``.
+        bounds: What is kept.
+        on_forget: Called with the id of each execution that is let go.
+        pending_bytes: What the inputs of executions that have not ended take.
+    """
+
+    store: Path
+    bounds: Bounds = field(default_factory=Bounds)
+    on_forget: list[Callable[[str], None]] = field(default_factory=list)
+    pending_bytes: int = 0
+    _all: dict[str, Kept] = field(default_factory=dict)
+    _ended: dict[str, Kept] = field(default_factory=dict)
+    _memory_bytes: int = 0
+    _file_bytes: int = 0
+    _removing: set[asyncio.Future[None]] = field(default_factory=set)
+
+    def add(self, execution: Execution, *, lasting: bool = False) -> Kept:
+        """Takes in one that begins."""
+        kept = self._all[execution.call.id] = Kept(execution, lasting=lasting)
+        self.pending_bytes += len(execution.call.inputs)
+        return kept
+
+    def get(self, identifier: str) -> Kept | None:
+        """One by its id; None where it is not there, or not any more."""
+        self._expire()
+        return self._all.get(identifier)
+
+    def ended(self, execution: Execution) -> None:
+        """Notes that one has ended, and lets go of the oldest ones where it is more than may be kept."""
+        kept = self._all.get(execution.call.id)
+        if kept is None or execution.call.id in self._ended:
+            return
+        self.pending_bytes -= len(execution.call.inputs)
+        if len(execution.call.inputs) > PER_EXECUTION:
+            execution.call = dataclasses.replace(execution.call, inputs=b"{}", files={})
+        kept.memory_bytes = _memory_bytes(execution)
+        kept.file_bytes = sum(file.size for files in execution.files.values() for file in files)
+        self._ended[execution.call.id] = kept
+        self._memory_bytes += kept.memory_bytes
+        self._file_bytes += kept.file_bytes
+        while self._over():
+            self._forget(next(iter(self._ended)))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    async def close(self) -> None:
+        """Waits until the files of what was let go are gone."""
+        while self._removing:
+            await asyncio.wait(self._removing)
+
+    def _over(self) -> bool:
+        """Whether the oldest one has to go; the newest stays, however large it is."""
+        bounds, ended = self.bounds, self._ended
+        return len(ended) > bounds.count or (
+            len(ended) > 1 and (self._memory_bytes > bounds.memory_bytes or self._file_bytes > bounds.file_bytes)
+        )
+
+    def _expire(self) -> None:
+        oldest = time.time() - self.bounds.seconds
+        while self._ended:
+            identifier, kept = next(iter(self._ended.items()))
+            if (kept.execution.finished_at or 0.0) > oldest:
+                return
+            self._forget(identifier)
+
+    def _forget(self, identifier: str) -> None:
+        kept = self._ended.pop(identifier)
+        del self._all[identifier]
+        self._memory_bytes -= kept.memory_bytes
+        self._file_bytes -= kept.file_bytes
+        for told in self.on_forget:
+            told(identifier)
+        if kept.execution.files:
+            loop = asyncio.get_running_loop()
+            removing = loop.run_in_executor(None, lambda: shutil.rmtree(self.store / identifier, ignore_errors=True))
+            self._removing.add(removing)
+            removing.add_done_callback(self._removing.discard)
+
+
+def _memory_bytes(execution: Execution) -> int:
+    found = PER_EXECUTION + len(execution.outputs or b"") + min(execution.log.size, 128 * 1024)
+    if execution.error is not None:
+        found += len(repr(execution.error.details))
+    return found
