@@ -9,7 +9,8 @@ A program in Python says::
     spi.logger.info("reading %s", inputs["picture"])
     spi.write_outputs({"text": read(inputs["picture"])})
 
-A function or a class needs not even that: ``python -m nova_spi_runtime`` calls it with its inputs. The package needs
+A function or a class needs not even that: ``python -m nova_spi_runtime`` calls it with its inputs, and
+``python -m nova_spi_runtime.worker`` keeps it loaded for many calls. Either may say `progress`. The package needs
 nothing but the standard library of Python 3.9 or later, and loads what it uses when it uses it.
 """
 
@@ -18,9 +19,10 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .errors import SPIError
+    from .progressing import progress
     from .runtime import SPIRuntime
 
-__all__ = ["SPIError", "SPIRuntime"]
+__all__ = ["SPIError", "SPIRuntime", "progress"]
 
 
 def __getattr__(name: str) -> object:
@@ -33,4 +35,8 @@ def __getattr__(name: str) -> object:
         from .errors import SPIError
 
         return SPIError
+    if name == "progress":
+        from .progressing import progress
+
+        return progress
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,7 +99,13 @@ def _check_count(parameter: Parameter, count: int, what: str, path: str, problem
 
 def is_unicode(text: str) -> bool:
     """Whether a string can be written: half of a surrogate pair cannot."""
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+    if text.isascii():
+        return True
+    try:
+        text.encode()  # a loop over the characters would take a hundred times as long
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def any_json(value: Any, path: str, problems: Problems, depth: int = 0) -> Any:
