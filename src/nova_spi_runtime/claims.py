@@ -12,7 +12,7 @@ from .problems import kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from .parameters import Parameter
@@ -21,16 +21,32 @@ if TYPE_CHECKING:
 
 
 def claim_files(
-    parameters: Sequence[Parameter], outputs: Mapping[str, Any], places: Places, problems: Problems
+    parameters: Sequence[Parameter],
+    outputs: Mapping[str, Any],
+    places: Places,
+    problems: Problems,
+    *,
+    aside: Iterable[str] = (),
+    given: Iterable[str] = (),
+    search: bool = True,
 ) -> dict[str, list[Claim]]:
     """Find and check the files of every file output.
 
     What the model names comes first; an output that it does not name has what stands below its mount path, matches its
     pattern and is not named otherwise. An output without files is left out, unless something was wrong with it.
+
+    Args:
+        parameters: The file outputs.
+        outputs: What the model gave.
+        places: Where it ran.
+        problems: Gets what is wrong.
+        aside: Files that are no output unless the model names them, absolute.
+        given: Files outside the work folder that the model was given; it may give back copies of them.
+        search: Whether to look for files that the model does not name.
     """
-    grounds = _Grounds(places)
+    grounds = _Grounds(places, given)
     found: dict[str, list[Claim]] = {}
-    named: set[str] = set(places.own_files())
+    named: set[str] = {*places.own_files(), *aside}
     ordered = sorted(parameters, key=lambda parameter: outputs.get(parameter.name) is None)
     for parameter in ordered:
         value = outputs.get(parameter.name)
@@ -39,7 +55,10 @@ def claim_files(
             problems.add(parameter.name, "its mount path leaves the work folder")
             continue
         before = len(problems.found)
-        paths = _standing(parameter, mount, named) if value is None else _paths(parameter, value, problems)
+        if value is None:
+            paths = _standing(parameter, mount, named) if search else []
+        else:
+            paths = _paths(parameter, value, problems)
         claims = [_claim(parameter, path, mount, grounds, problems) for path in paths]
         taken = [claim for claim in claims if claim is not None]
         named.update(paths)
@@ -53,8 +72,9 @@ def claim_files(
 class _Grounds:
     """Folders that a produced file may stand in, with symbolic links resolved once."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, given: Iterable[str] = ()) -> None:
         self.places = places
+        self.given = frozenset(given)
         self.work = os.path.realpath(places.work_dir)
         # Where `tempfile` puts what a model makes on the way.
         self.temporary = os.path.realpath(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  # only where nothing is set
@@ -75,12 +95,12 @@ class _Grounds:
 
     def allow(self, path: str) -> bool:
         real = self.real(path)
-        return _stands_in(real, self.work) or _stands_in(real, self.temporary)
+        return path in self.given or _stands_in(real, self.work) or _stands_in(real, self.temporary)
 
     def may_move(self, path: str, mount: str) -> bool:
         """Whether a file is the run's own; one that stands among inputs, code or weights is copied."""
         real = self.real(path)
-        if _stands_in(real, self.inputs):
+        if path in self.given or _stands_in(real, self.inputs):
             return False
         if _stands_in(real, self.outputs) or _stands_in(real, os.path.realpath(mount)):
             return True

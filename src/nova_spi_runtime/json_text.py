@@ -26,7 +26,7 @@ def parse_json(text: str | bytes) -> Any:
         raise JsonInvalid(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        return _DECODER.decode(text)
     except JsonInvalid:
         raise
     except json.JSONDecodeError as problem:
@@ -61,3 +61,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise JsonInvalid(f"{name} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)  # making one takes as long as reading

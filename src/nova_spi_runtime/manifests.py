@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 
 from .errors import SPIError
 from .json_text import JsonInvalid, parse_json
@@ -16,7 +17,7 @@ from .problems import suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
 NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
@@ -157,17 +158,37 @@ def select_command(manifest: Mapping[str, Any], path: str, name: str | None) -> 
     Raises:
         SPIError: ``manifest.unreadable``; there is no such command, or its parameters cannot be used.
     """
-    try:
-        compiled = manifest.get("x-compiled") or compile_plain(manifest)
-        default = str(compiled["default_command"])
-        commands = compiled["commands"]
+    with _readable(path):
+        default, commands = _commands(manifest)
         chosen = name or default
         if chosen not in commands:
             known = ", ".join(commands)
             raise SPIError(CODE, f"There is no command '{chosen}'{suggestion(chosen, commands)}, only {known}.")
         return Command(chosen, commands[chosen], default=chosen == default)
+
+
+def all_commands(manifest: Mapping[str, Any], path: str) -> dict[str, Command]:
+    """Every command by its name.
+
+    Raises:
+        SPIError: ``manifest.unreadable``; the parameters of one cannot be used.
+    """
+    with _readable(path):
+        default, commands = _commands(manifest)
+        return {name: Command(name, compiled, default=name == default) for name, compiled in commands.items()}
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise SPIError(CODE, f"{path} cannot be used: {problem}.") from None
+
+
+def _commands(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    compiled = manifest.get("x-compiled") or compile_plain(manifest)
+    return str(compiled["default_command"]), compiled["commands"]
 
 
 def compile_plain(manifest: Mapping[str, Any]) -> dict[str, Any]:

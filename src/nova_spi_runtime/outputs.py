@@ -10,12 +10,14 @@ from .values import from_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .naming import Claim
     from .parameters import Parameter
     from .places import Places
+
+    FindFiles = Callable[[Sequence[Parameter], Problems], dict[str, list[Claim]]]
 
 MISSING, INVALID = "output.missing", "output.invalid"
 
@@ -25,6 +27,36 @@ def write_outputs(parameters: Sequence[Parameter], outputs: Mapping[str, Any], p
 
     Raises:
         SPIError: ``output.missing`` or ``output.invalid``; nothing was moved or written, unless the disk failed.
+    """
+
+    def claim(files: Sequence[Parameter], problems: Problems) -> dict[str, list[Claim]]:
+        from .claims import claim_files
+
+        return claim_files(files, outputs, places, problems)
+
+    found, claims = check_outputs(parameters, outputs, claim)
+    try:
+        write_atomically(places.output_file, write_json(put_outputs(parameters, found, claims, places)))
+        remove(places.error_file)
+    except OSError as problem:
+        raise SPIError(INVALID, f"The outputs cannot be written: {problem}.") from None
+
+
+def check_outputs(
+    parameters: Sequence[Parameter], outputs: Mapping[str, Any], claim: FindFiles
+) -> tuple[dict[str, Any], dict[str, list[Claim]]]:
+    """Check all outputs.
+
+    Args:
+        parameters: What there should be.
+        outputs: What there is.
+        claim: Finds and checks the files of the file outputs; see `claims.claim_files`.
+
+    Returns:
+        The values as JSON has them, and the files.
+
+    Raises:
+        SPIError: ``output.missing`` or ``output.invalid``, with everything that is wrong.
     """
     if not hasattr(outputs, "keys"):
         raise SPIError(INVALID, f"The outputs must be a mapping from name to value, not {kind_of(outputs)}.")
@@ -38,22 +70,26 @@ def write_outputs(parameters: Sequence[Parameter], outputs: Mapping[str, Any], p
         value = outputs.get(name)
         if parameter.type != "file" and value is not None:
             found[name] = _typed(parameter, value, problems)
-    claims = _claims([parameter for parameter in parameters if parameter.type == "file"], outputs, places, problems)
+    files = [parameter for parameter in parameters if parameter.type == "file"]
+    claims = claim(files, problems) if files else {}
     for name, parameter in known.items():
         if parameter.required and name not in found and name not in claims:
             missing.add(name, _why_missing(parameter))
     _raise(problems, missing)
-    _finish(known, found, claims, places)
+    return found, claims
 
 
-def _claims(
-    files: Sequence[Parameter], outputs: Mapping[str, Any], places: Places, problems: Problems
-) -> dict[str, list[Claim]]:
-    if not files:
-        return {}
-    from .claims import claim_files
+def put_outputs(
+    parameters: Sequence[Parameter], found: Mapping[str, Any], claims: Mapping[str, list[Claim]], places: Places
+) -> dict[str, Any]:
+    """Put the files into their place; everything by name, in the manifest's order.
 
-    return claim_files(files, outputs, places, problems)
+    Raises:
+        SPIError: ``output.invalid``; several files have only one name to take.
+        OSError: A file cannot be moved or copied.
+    """
+    whole = {**found, **_placed([(each, claims[each.name]) for each in parameters if each.name in claims], places)}
+    return {parameter.name: whole[parameter.name] for parameter in parameters if parameter.name in whole}
 
 
 def _placed(outputs: Sequence[tuple[Parameter, list[Claim]]], places: Places) -> dict[str, list[str]]:
@@ -77,19 +113,6 @@ def _raise(problems: Problems, missing: Problems) -> None:
         count = len(found)
         message = f"{count} problem{'s' * (count > 1)} with the outputs: {listed(found)}"
         raise SPIError(MISSING if missing.found else INVALID, message, found)
-
-
-def _finish(
-    known: Mapping[str, Parameter], found: dict[str, Any], claims: Mapping[str, list[Claim]], places: Places
-) -> None:
-    """Move the files and write the object; its keys stand in the manifest's order."""
-    try:
-        whole = {**found, **_placed([(known[name], taken) for name, taken in claims.items()], places)}
-        ordered = {name: whole[name] for name in known if name in whole}
-        write_atomically(places.output_file, write_json(ordered))
-        remove(places.error_file)
-    except OSError as problem:
-        raise SPIError(INVALID, f"The outputs cannot be written: {problem}.") from None
 
 
 def _typed(parameter: Parameter, value: Any, problems: Problems) -> Any:

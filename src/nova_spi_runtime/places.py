@@ -46,6 +46,12 @@ class Places:
         """The absolute path of one below the work folder."""
         return os.path.normpath(os.path.join(self.work_dir, relative))
 
+    def inside(self, folder: str) -> Places:
+        """The same, with another folder that paths are below of and relative to."""
+        found = object.__new__(Places)
+        found.__dict__.update(self.__dict__, work_dir=folder)
+        return found
+
     def relative(self, path: str) -> str:
         """A path as records have it: relative to the work folder, with ``/``."""
         return os.path.relpath(path, self.work_dir).replace(os.sep, "/")

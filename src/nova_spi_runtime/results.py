@@ -7,7 +7,7 @@ from .problems import kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from .parameters import Parameter
@@ -15,19 +15,45 @@ if TYPE_CHECKING:
 _COLLECTED = ("string", "array")
 
 
-def to_outputs(result: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
+def to_outputs(
+    result: Any, parameters: Sequence[Parameter], tell: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
     """Read a result: a mapping from name to value, the single value of a single output, or a generator of either.
 
     The pieces of a generator are put together: those of a string output are joined, those of an array output, and the
     paths of a file output of several files, are collected; of everything else the last counts. None stands for no
     value: files may still be found where outputs belong.
 
+    Args:
+        result: What the entry point gave.
+        parameters: The outputs.
+        tell: Hears of each piece of a generator as it comes.
+
     Raises:
         SPIError: ``output.invalid``; there are several outputs, and the result does not name them.
     """
-    if hasattr(result, "__next__") and not hasattr(result, "read"):
-        return _joined((_named(piece, parameters) for piece in result), parameters)
-    return _named(result, parameters)
+    if not is_stream(result):
+        return _named(result, parameters)
+    try:
+        return _joined(_heard(result, parameters, tell), parameters)
+    finally:
+        if hasattr(result, "close"):
+            result.close()  # one that was left in the middle ends now, and not whenever it is collected
+
+
+def is_stream(result: Any) -> bool:
+    """Whether a result comes in pieces: a generator or another iterator, but no file that is open."""
+    return hasattr(result, "__next__") and not hasattr(result, "read")
+
+
+def _heard(
+    pieces: Iterable[Any], parameters: Sequence[Parameter], tell: Callable[[dict[str, Any]], None] | None
+) -> Iterator[dict[str, Any]]:
+    for each in pieces:
+        piece = _named(each, parameters)
+        if tell is not None and piece:
+            tell(piece)
+        yield piece
 
 
 def _named(result: Any, parameters: Sequence[Parameter]) -> dict[str, Any]:
