@@ -14,7 +14,7 @@ What the schema takes, `nova_spi_runtime.values.from_json` takes, and the other 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from nova_spi.interface.compiled import CompiledCommand
 from nova_spi_runtime.parameters import MISSING, Parameter
@@ -35,6 +35,20 @@ EXTENSION = "x-nova-spi"
 Schema = dict[str, Any]
 
 
+class Outputs(Protocol):
+    """What has a name and outputs: a command."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def outputs(self) -> tuple[Parameter, ...]:
+        """What it gives."""
+        ...
+
+
 def inputs_schema(command: CompiledCommand, draft: str = "2020-12") -> Schema:
     """The object of a command's inputs.
 
@@ -44,7 +58,7 @@ def inputs_schema(command: CompiledCommand, draft: str = "2020-12") -> Schema:
     return {"$schema": DIALECTS[draft], "title": f"{command.name} inputs"} | object_schema(command.inputs)
 
 
-def outputs_schema(command: CompiledCommand, draft: str = "2020-12") -> Schema:
+def outputs_schema(command: Outputs, draft: str = "2020-12") -> Schema:
     """The object of a command's outputs; a file output is the list of its paths.
 
     Raises:

@@ -8,7 +8,8 @@ import asyncio
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +56,17 @@ class Kept:
     def leave(self) -> None:
         """One who waited has gone."""
         self.waiting -= 1
-        if self.waiting <= 0 and not self.lasting:
+        if self.waiting <= 0 and not self.lasting and not self.execution.done.done():
             self.execution.cancel()
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Somebody waits for it, as long as this goes on."""
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.leave()
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +116,11 @@ class Executions:
         self._file_bytes += kept.file_bytes
         while self._over():
             self._forget(next(iter(self._ended)))
+
+    def remove(self, identifier: str) -> None:
+        """Lets go of one that has ended."""
+        if identifier in self._ended:
+            self._forget(identifier)
 
     def __len__(self) -> int:
         return len(self._all)

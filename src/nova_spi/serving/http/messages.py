@@ -20,8 +20,10 @@ SINGLE = frozenset((b"host", b"authorization", b"content-type", b"content-length
 class Connection(Protocol):
     """What the server tells of a connection beside ASGI, so that no task has to wait for its end."""
 
-    gone: Callable[[], None] | None
+    gone: Callable[[], object] | None
     """Called once when the client has gone; whoever waits for an answer sets it, and clears it afterwards."""
+    lost: bool
+    """The client has gone."""
 
     def abort(self) -> None:
         """Ends the connection at once."""
@@ -41,21 +43,26 @@ class Request:
         headers: By lower-case name; of one that came several times all values, joined by a comma.
         connection: Tells when the client goes; None where the server cannot tell.
         complete: The body has been read to its end.
+        doubled: A header that may come once and came twice; such a request is refused.
+        trusted: The caller knows the token, or there is none; only what is public is answered without.
     """
 
-    __slots__ = ("_query", "_receive", "complete", "connection", "headers", "method", "path")
+    __slots__ = ("_query", "_receive", "complete", "connection", "doubled", "headers", "method", "path", "trusted")
 
     def __init__(self, scope: Mapping[str, Any], receive: Callable[[], Any]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.connection: Connection | None = scope.get("nova_spi.connection")
         self.complete = False
+        self.trusted = False
+        self.doubled: bytes | None = None
         self._query: bytes = scope["query_string"]
         self._receive = receive
         pairs = scope["headers"]
         self.headers: Mapping[bytes, bytes] = dict(pairs)
         if len(self.headers) != len(pairs):
             self.headers = _joined(pairs)
+            self.doubled = _doubled(pairs)
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -136,10 +143,13 @@ class Request:
 def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for name, value in pairs:
-        if name in found and name in SINGLE:
-            raise UsageError(f"The header {name.decode('latin-1')} came more than once.")
         found[name] = b"%b, %b" % (found[name], value) if name in found else value
     return found
+
+
+def _doubled(pairs: list[tuple[bytes, bytes]]) -> bytes | None:
+    names = [name for name, _ in pairs]
+    return next((name for name in names if name in SINGLE and names.count(name) > 1), None)
 
 
 def too_large(limit: int) -> UsageError:

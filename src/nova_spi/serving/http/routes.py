@@ -2,14 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from nova_spi.errors import UsageError
 from nova_spi.serving.http.messages import FileAnswer, Request, Response, Streamed
 from nova_spi.serving.http.statuses import NOT_FOUND
-
-if TYPE_CHECKING:
-    from nova_spi.serving.http.served import Served
 
 Answer = Response | Streamed | FileAnswer
 Handler = Callable[..., Awaitable[Answer]]

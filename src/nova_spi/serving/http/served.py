@@ -132,7 +132,10 @@ class Served:
         if request.connection is None:
             return await _wait_beside(kept, request, seconds)
         connection = request.connection
-        connection.gone = kept.leave
+        if connection.lost:
+            kept.leave()
+        else:
+            connection.gone = kept.leave
         try:
             if seconds is None:
                 await execution.done
