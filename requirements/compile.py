@@ -32,18 +32,9 @@ def compile_to(name: str, *arguments: str) -> None:
 
 if __name__ == "__main__":
     both = ("pyproject.toml", "requirements/build.in", "--extra", "media")
+    tested = [word for extra in ("docker", "serve", "ray") for word in ("--extra", extra)]
     compile_to("core.txt", *both)
-    compile_to(
-        "dev.txt",
-        *both,
-        "--extra",
-        "docker",
-        "--extra",
-        "serve",
-        "--extra",
-        "ray",
-        "--group",
-        "dev",
-        "-c",
-        "requirements/core.txt",
-    )
+    compile_to("dev.txt", *both, *tested, "--group", "dev", "-c", "requirements/core.txt")
+    served = ("pyproject.toml", "--extra", "serve", "-c", "requirements/dev.txt")
+    compile_to("../src/nova_spi/images/serving_requirements.txt", *served)
+    compile_to("../src/nova_spi/images/serving_media_requirements.txt", *served, "--extra", "media")

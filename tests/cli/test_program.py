@@ -165,7 +165,7 @@ OPTIONS = {
     "run": "--command --input --input-file --secret --output --engine --require-isolation --timeout",
     "test": "--case --command --input --input-file --secret --output --engine --require-isolation --timeout"
     " --debug --interactive",
-    "build": "--tag --base-image --platform --push --registry --no-cache --archive",
+    "build": "--tag --serving --base-image --platform --push --registry --no-cache --archive",
     "inspect-image": "--platform --output",
     "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",
     "container": "",

@@ -32,6 +32,7 @@ def build(
     name: "Reference | None" = None,
     cached: bool = True,
     progress: Progress | None = None,
+    serving: bool = False,
 ) -> BuiltImage:
     """Builds a project's image into a layout; arguments and errors are those of `nova_spi.images.build.build_image`.
 
@@ -49,6 +50,7 @@ def build(
         settings=settings,
         progress=progress,
         steps=steps,
+        serving=serving,
     )
 
 

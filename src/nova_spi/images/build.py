@@ -27,6 +27,15 @@ from nova_spi.images.describing import rfc3339, write_image
 from nova_spi.images.keeping import Kept, entries_key
 from nova_spi.images.labels import labels
 from nova_spi.images.layers import Entry, Layer, write_layer
+from nova_spi.images.serving import LABEL as SERVING_LABEL
+from nova_spi.images.serving import (
+    PORT,
+    check_python,
+    server_entries,
+    server_packages,
+    serving_requirements,
+    serving_words,
+)
 from nova_spi.images.steps import Steps
 from nova_spi.images.variables import variables
 from nova_spi.images.wheels import install_packages
@@ -80,6 +89,7 @@ def build_image(
     settings: Settings | None = None,
     progress: Progress | None = None,
     steps: Steps | None = None,
+    serving: bool = False,
 ) -> BuiltImage:
     """Builds a project's image into a layout, and writes ``nova-spi.lock`` where it had to choose a base.
 
@@ -89,12 +99,13 @@ def build_image(
         base: ``debian``, a path or a reference, see `nova_spi.images.base.open_base`; None chooses, see
             `nova_spi.images.choice.choose_base`.
         platform: By default Linux on this machine's architecture.
-        name: By default the model's name and version.
+        name: By default the model's name and version; of an image for serving with ``-serving`` behind it.
         cached: Whether layers of earlier builds count.
         settings: By default the project's.
         progress: Is told.
         steps: Who runs what must run inside the image (system packages of a base, a Dockerfile, compiling modules);
             None is nobody, and the image holds no bytecode.
+        serving: Whether it holds nova-spi too, and serves the model where it is started; see `nova_spi.images.serving`.
 
     Raises:
         ManifestInvalid: The manifest has errors.
@@ -107,7 +118,7 @@ def build_image(
     settings = settings or Settings.load(folder.root)
     progress, platform = progress or Silent(), platform or Platform.here()
     ground = take_ground(folder, layout, platform, said=base, settings=settings, progress=progress, steps=steps)
-    image = _Build(folder, layout, platform, ground, cached, settings, progress, steps).run(name)
+    image = _Build(folder, layout, platform, ground, cached, settings, progress, steps, serving=serving).run(name)
     if ground.pin is not None:
         keep_pin(folder.root, ground.pin, progress)
     return image
@@ -126,6 +137,8 @@ class _Build:
         settings: Settings,
         progress: Progress,
         steps: Steps | None,
+        *,
+        serving: bool,
     ) -> None:
         from nova_spi.manifest.models import Execution
 
@@ -135,6 +148,7 @@ class _Build:
         self._ground = ground
         self._settings = settings
         self._progress = progress
+        self._serving = serving
         self._manifest = folder.manifest
         self._execution: Execution = self._manifest.execution or Execution()
         self._interface = compile_interface(self._manifest)
@@ -148,12 +162,15 @@ class _Build:
     def run(self, name: Reference | None) -> BuiltImage:
         entry_point = self._interface.command(None).entry_point or self._execution.entry_point
         words = starting_words(entry_point, self._folder.root)
+        if self._serving:
+            check_python(self._ground.base.python)
+            words = serving_words(self._execution.base_work_dir)
         system = self._system()
-        layers = [*system, *self._bytecode.of_python(system), *self._layers()]
+        layers = [*system, *self._bytecode.of_python(system), *self._server(), *self._layers()]
         self._progress.stage("image", "")
         manifest = self._image(layers, words)
         model = self._manifest.model
-        name = name or Reference.parse(f"{model.name}:{model.version}")
+        name = name or Reference.parse(f"{model.name}:{model.version}{'-serving' if self._serving else ''}")
         self._layout.name(manifest.descriptor, str(name))
         origin, reason = self._ground.origin, self._ground.reason
         return BuiltImage(name, manifest, tuple(layers), origin, reason, self._kept.reused)
@@ -187,6 +204,23 @@ class _Build:
         )
         return layers
 
+    def _server(self) -> list[Layer]:
+        """The layers of an image for serving: the server's packages, nova-spi, and the bytecode of both."""
+        if not self._serving:
+            return []
+        python = self._ground.base.python
+        snapshot = serving_requirements(self._interface)
+        key = json.dumps([snapshot.digest, str(self._platform), asdict(python)])
+
+        def made() -> Layer:
+            with tempfile.TemporaryDirectory(prefix="nova-spi-") as scratch:
+                found = server_packages(snapshot, python, self._platform, Path(scratch), self._progress)
+                return write_layer(self._layout, found, "nova-spi: the server's packages", seconds=self._seconds)
+
+        packages = self._kept.layer("server packages", key, made)
+        server = self._layer(list(server_entries(python)), "the server", "server")
+        return [packages, server, *self._bytecode.of_server(packages, server)]
+
     def _packages(self) -> Layer:
         named, python = self._execution.requirements, self._ground.base.python
         snapshot = requirements.read(self._folder.root, self._folder.root / named) if named else None
@@ -210,6 +244,8 @@ class _Build:
         base, execution = self._ground.base, self._execution
         own = load_object(base.config_bytes, "The base's config", limit=MAX_CONFIG_BYTES).get("config") or {}
         said = labels(self._manifest, self._interface, self._ground.origin, rfc3339(self._seconds))
+        if self._serving:
+            said |= {SERVING_LABEL: str(PORT)}
         config: dict[str, Any] = {
             **{name: own[name] for name in ("StopSignal",) if name in own},
             "User": f"{USER}:{USER}",
@@ -217,6 +253,7 @@ class _Build:
             "Entrypoint": list(words),
             "Env": [f"{name}={value}" for name, value in variables(base, execution).items()],
             "Labels": dict(base.config.labels) | said,
+            **({"ExposedPorts": {f"{PORT}/tcp": {}}} if self._serving else {}),
         }
         shown = {name: value for name, value in said.items() if name.startswith("org.opencontainers.image.")}
         return write_image(self._layout, base, layers, config, seconds=self._seconds, annotations=shown)

@@ -2,6 +2,7 @@
 
     nova-spi: bytecode of Python    of the standard library; changes with the base
     nova-spi: bytecode              of the model's packages and of the runtime; changes with these too
+    nova-spi: bytecode of the server    of an image for serving; changes with nova-spi
 
 An edit of the app changes neither.
 
@@ -25,6 +26,7 @@ from nova_spi.images.base import Base
 from nova_spi.images.bytecode_sources import Sources, TooManySources, cached_name
 from nova_spi.images.keeping import Kept
 from nova_spi.images.layers import EMPTY, Entry, Layer, write_layer
+from nova_spi.images.serving import PLACE as SERVER
 from nova_spi.images.steps import COMPILE_INPUT, COMPILE_OUTPUT, COMPILE_PROGRAM, Steps
 from nova_spi.images.wheels import ENVIRONMENT
 from nova_spi.progress import Progress
@@ -96,6 +98,12 @@ class Bytecode:
         # The runtime's layer has nothing else, and nothing that comes later has its files.
         key = [str(packages.diff_id), str(runtime.diff_id), self._work_dir]
         return self._layer("bytecode", folders, [packages.descriptor, runtime.descriptor], key)
+
+    def of_server(self, packages: Layer, server: Layer) -> list[Layer]:
+        """The layer of what an image for serving has beside the model: the server's packages, and the server."""
+        folders = self._apart([f"/{SERVER}/lib/python{self._minor}/site-packages"])
+        key = [str(packages.diff_id), str(server.diff_id)]
+        return self._layer("bytecode of the server", folders, [packages.descriptor, server.descriptor], key)
 
     @property
     def _minor(self) -> str:

@@ -61,9 +61,15 @@ def tags(python: PythonFacts, platform: Platform) -> tuple[str, ...]:
 
 
 def install_packages(
-    snapshot: "requirements.Snapshot | None", python: PythonFacts, platform: Platform, folder: Path, progress: Progress
+    snapshot: "requirements.Snapshot | None",
+    python: PythonFacts,
+    platform: Platform,
+    folder: Path,
+    progress: Progress,
+    *,
+    place: str = ENVIRONMENT,
 ) -> Iterator[Entry]:
-    """Makes the model's environment: what a virtual environment holds, and the packages.
+    """Makes an environment, the model's as a rule: what a virtual environment holds, and the packages.
 
     Args:
         snapshot: The requirements; None is an environment without packages.
@@ -71,30 +77,31 @@ def install_packages(
         platform: Of the image.
         folder: A new folder for what pip installs; it must stay until the entries are written.
         progress: Is told.
+        place: Where it stands in the image.
 
     Raises:
         BuildFailed: pip failed, as a rule since there is no wheel; the details hold its last lines.
     """
-    yield from _environment(python)
+    yield from _environment(python, place)
     if snapshot is None:
         return
     progress.stage("packages", f"for Python {python.version} on {platform}")
     target = folder / "packages"
     _install(snapshot, python, platform, folder, target)
-    yield from _entries(target, python)
+    yield from _entries(target, python, place)
 
 
-def _environment(python: PythonFacts) -> Iterator[Entry]:
+def _environment(python: PythonFacts, place: str) -> Iterator[Entry]:
     """What makes a folder a virtual environment (PEP 405); by hand, since the base's Python does not run here."""
     home = PurePosixPath(python.path).parent
     config = f"home = {home}\ninclude-system-site-packages = false\nversion = {python.version}\n"
-    yield Entry(ENVIRONMENT)
-    yield Entry(f"{ENVIRONMENT}/pyvenv.cfg", config.encode())
+    yield Entry(place)
+    yield Entry(f"{place}/pyvenv.cfg", config.encode())
     for folder in ("bin", "lib", f"lib/python{python.minor}", f"lib/python{python.minor}/site-packages"):
-        yield Entry(f"{ENVIRONMENT}/{folder}")
-    yield Entry(f"{ENVIRONMENT}/bin/python{python.minor}", PurePosixPath(python.path))
+        yield Entry(f"{place}/{folder}")
+    yield Entry(f"{place}/bin/python{python.minor}", PurePosixPath(python.path))
     for name in ("python", "python3"):
-        yield Entry(f"{ENVIRONMENT}/bin/{name}", PurePosixPath(f"python{python.minor}"))
+        yield Entry(f"{place}/bin/{name}", PurePosixPath(f"python{python.minor}"))
 
 
 def _install(
@@ -170,7 +177,7 @@ def _markers(python: PythonFacts, platform: Platform) -> dict[str, str]:
     }
 
 
-def _entries(target: Path, python: PythonFacts) -> Iterator[Entry]:
+def _entries(target: Path, python: PythonFacts, environment: str) -> Iterator[Entry]:
     """What pip laid there, at its places in the environment; a wheel's own data stands beside the packages."""
     site = f"lib/python{python.minor}/site-packages"
     outside, records = _outside(target), sorted(target.glob("*.dist-info/RECORD"))
@@ -181,19 +188,23 @@ def _entries(target: Path, python: PythonFacts) -> Iterator[Entry]:
             continue
         place = relative if relative in outside else f"{site}/{relative}"
         script = relative in outside and relative.startswith("bin/")
-        content = _own_script(path.read_bytes(), python) if script else None
+        content = _own_script(path.read_bytes(), python, environment) if script else None
         if content is not None:
             digests[relative] = (_hash(content), str(len(content)))
         executable = script or bool(path.stat().st_mode & 0o111)
-        yield from _with_parents(f"{ENVIRONMENT}/{place}", path if content is None else content, executable)
+        yield from with_parents(environment, place, path if content is None else content, executable=executable)
     for record in records:
         relative = record.relative_to(target).as_posix()
-        yield from _with_parents(f"{ENVIRONMENT}/{site}/{relative}", _record(record, digests), executable=False)
+        yield from with_parents(environment, f"{site}/{relative}", _record(record, digests))
 
 
-def _with_parents(path: str, source: "bytes | Path", executable: bool) -> Iterator[Entry]:
+def with_parents(
+    environment: str, relative: str, source: "bytes | Path", *, executable: bool = False
+) -> Iterator[Entry]:
+    """A file of an environment, and the folders above it that are its own."""
+    path = f"{environment}/{relative}"
     for parent in PurePosixPath(path).parents:
-        if not PurePosixPath(ENVIRONMENT).is_relative_to(parent):
+        if not PurePosixPath(environment).is_relative_to(parent):
             yield Entry(str(parent))
     yield Entry(path, source, executable)
 
@@ -208,9 +219,9 @@ def _outside(target: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _own_script(content: bytes, python: PythonFacts) -> bytes:
+def _own_script(content: bytes, python: PythonFacts, environment: str) -> bytes:
     """A script that runs with the environment's Python, and not with this machine's."""
-    own = f"#!/{ENVIRONMENT}/bin/python{python.minor}\n".encode()
+    own = f"#!/{environment}/bin/python{python.minor}\n".encode()
     for pattern in (_TRAMPOLINE, _SHEBANG):
         if pattern.match(content):
             return pattern.sub(own, content, count=1)

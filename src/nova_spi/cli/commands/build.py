@@ -22,6 +22,7 @@ EXAMPLES = (
     "nova-spi build --base-image python:3.12-slim",
     "nova-spi build my-model --platform linux/arm64 --archive my-model.tar",
     "nova-spi build --base-image ./base.tar --tag registry.example.org/team/my-model:1.0.0",
+    "nova-spi build --serving",
     "nova-spi build --push --registry registry.example.org/models",
 )
 
@@ -29,6 +30,7 @@ EXAMPLES = (
 @spi_command("build", short_help="Build an image of a model, without a daemon.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path(), required=False)
 @click.option("--tag", help="The image's name. [default: the model's name and version]")
+@click.option("--serving", is_flag=True, help="An image that serves the model over HTTP where it is started.")
 @click.option(
     "--base-image",
     help="A reference, an OCI layout or an archive on disk, debian, or Dockerfile. [default: the manifest's, else "
@@ -47,6 +49,7 @@ def command(
     state: State,
     path: Path,
     tag: str | None,
+    serving: bool,
     base_image: str | None,
     platform: str | None,
     push: bool,
@@ -69,7 +72,7 @@ def command(
     folder = open_folder(path)
     settings = Settings.load(folder.root)
     wanted = Platform.parse(platform) if platform else None
-    name = _name(folder, settings, tag, push, registry)
+    name = _name(folder, settings, tag, push, registry, serving)
     layout = Layout.create(settings.store)
     with Showing(state) as showing:
         image = build(
@@ -81,6 +84,7 @@ def command(
             name=name,
             cached=not no_cache,
             progress=showing,
+            serving=serving,
         )
         pushed = _pushed(layout, image, showing) if push else None
     if archive is not None:
@@ -91,7 +95,7 @@ def command(
 
 
 def _name(
-    folder: "Folder", settings: "Settings", tag: str | None, push: bool, registry: str | None
+    folder: "Folder", settings: "Settings", tag: str | None, push: bool, registry: str | None, serving: bool
 ) -> "Reference | None":
     """What the image is called; all that can be wrong about it is said before anything is built."""
     from nova_spi.artifacts.references import Reference
@@ -100,7 +104,8 @@ def _name(
 
     if push:
         model = folder.manifest.model
-        return pushed_reference(registry, settings.registry, tag, model.name, model.version)
+        version = f"{model.version}-serving" if serving else model.version
+        return pushed_reference(registry, settings.registry, tag, model.name, version)
     if registry:
         raise UsageError("--registry says where to push, and nothing is to be pushed.", mend="Add --push.")
     return Reference.parse(tag) if tag is not None else None
