@@ -86,7 +86,7 @@ def from_bytes(datatype: Datatype, raw: bytes, count: int, name: str) -> list[An
 def to_bytes(datatype: Datatype, values: Sequence[Any]) -> bytes:
     """The binary data of elements that fit the datatype; BF16 is not written."""
     if datatype.kind == "bytes":
-        pieces = [value.encode() if isinstance(value, str) else value for value in values]
+        pieces = [value.encode("utf-8", "backslashreplace") if isinstance(value, str) else value for value in values]
         return b"".join(part for piece in pieces for part in (_LENGTH.pack(len(piece)), piece))
     return struct.pack(f"<{len(values)}{datatype.code}", *values)
 

@@ -35,13 +35,13 @@ class Tensor:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def from_json(found: Mapping[str, Any], name: str) -> Tensor:
+def from_json(found: Mapping[str, Any], name: str, parameters: Mapping[str, Any]) -> Tensor:
     """A tensor whose data stands in the request: flat, or nested as its shape is.
 
     Raises:
         InputInvalid: It has no data, or what does not fit the datatype or the shape.
     """
-    datatype, shape, parameters = head(found, name)
+    datatype, shape = _head(found, name)
     data = found.get("data")
     if not isinstance(data, list):
         raise InputInvalid(f"The tensor '{name}' has no data: an array, or 'binary_data_size' and bytes.")
@@ -49,32 +49,24 @@ def from_json(found: Mapping[str, Any], name: str) -> Tensor:
     return Tensor(name, datatype, shape, [_element(datatype, value, name) for value in values], parameters)
 
 
-def from_binary(found: Mapping[str, Any], name: str, raw: bytes) -> Tensor:
+def from_binary(found: Mapping[str, Any], name: str, parameters: Mapping[str, Any], raw: bytes) -> Tensor:
     """A tensor whose data stands behind the request's JSON.
 
     Raises:
         InputInvalid: The data does not fit the datatype or the shape, or there is data in the JSON too.
     """
-    datatype, shape, parameters = head(found, name)
+    datatype, shape = _head(found, name)
     if "data" in found:
         raise InputInvalid(f"The tensor '{name}' has data both in the JSON and behind it.")
     return Tensor(name, datatype, shape, from_bytes(datatype, raw, math.prod(shape), name), parameters)
 
 
-def head(found: Mapping[str, Any], name: str) -> tuple[Datatype, tuple[int, ...], Mapping[str, Any]]:
-    """The datatype, shape and parameters of a tensor of a request.
-
-    Raises:
-        InputInvalid: One of them is not there, or not what the protocol has.
-    """
+def _head(found: Mapping[str, Any], name: str) -> tuple[Datatype, tuple[int, ...]]:
     written = found.get("datatype")
     datatype = DATATYPES.get(written) if isinstance(written, str) else None
     if datatype is None:
         raise InputInvalid(f"The tensor '{name}' has no datatype of the protocol: {', '.join(DATATYPES)}.")
-    parameters = found.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise InputInvalid(f"The parameters of the tensor '{name}' must be an object.")
-    return datatype, _shape(found.get("shape"), name), parameters or {}
+    return datatype, _shape(found.get("shape"), name)
 
 
 def nested(values: list[Any], shape: tuple[int, ...]) -> Any:
