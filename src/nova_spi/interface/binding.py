@@ -132,7 +132,7 @@ def _sorted_by_name(command: Takes, raw: Mapping[str, Any], problems: list[Probl
         name, _, rest = key.partition(".") if isinstance(key, str) else (str(key), "", "")
         if name not in known:
             if len(problems) < MAX_PROBLEMS:
-                problems.append(Problem(name[:80], _unknown(name, known)))
+                problems.append(Problem(name[:80], unknown_input(name, known)))
             continue
         if isinstance(key, str) and key.endswith("."):
             problems.append(Problem(name, "has a key that ends with a dot"))
@@ -141,7 +141,7 @@ def _sorted_by_name(command: Takes, raw: Mapping[str, Any], problems: list[Probl
     return found
 
 
-def _unknown(name: str, known: Mapping[str, Parameter]) -> str:
+def unknown_input(name: str, known: Mapping[str, Parameter]) -> str:
     written = next((other for other in known if other.lower() == name.lower()), None)
     if written:
         return f"is no input: it is written '{written}'"

@@ -97,11 +97,17 @@ def _of_entry(parameter: Parameter, entry: str, base: Path, found: Findings) -> 
     if not stat.S_ISREG(mode):
         found.problem(f"{shown(entry)} is not a regular file")
         return []
+    candidate = named(parameter, entry, path, found)
+    return [candidate] if candidate else []
+
+
+def named(parameter: Parameter, entry: str, path: Path, found: Findings) -> Candidate | None:
+    """The file at ``path`` under the name that a caller gives it; None, with a warning, where that does not match."""
     relative = _direct_name(parameter, entry, path)
     if relative is None:
         found.warn(f"{readable(entry)} is skipped: its name does not match '{parameter.file_pattern}'")
-        return []
-    return [Candidate(path, relative, readable(entry))]
+        return None
+    return Candidate(path, relative, readable(entry))
 
 
 def _reason(error: Exception) -> str:

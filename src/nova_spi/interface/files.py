@@ -4,7 +4,7 @@ A file of a type that the parameter does not take is skipped with a warning that
 lies about its type, is cut off or is a bomb is a problem, as are too few or too many files, sizes and media rules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,23 @@ def resolve_files(parameter: Parameter, value: Any, base: Path, limits: ProbeLim
         ExtraMissing: Media rules or media types need Pillow or PyAV, and they are not installed.
     """
     found = Findings(parameter.name)
-    candidates = find_candidates(parameter, value, base, found)
+    return check_files(parameter, find_candidates(parameter, value, base, found), found, limits)
+
+
+def check_files(
+    parameter: Parameter, candidates: Sequence[Candidate], found: Findings, limits: ProbeLimits | None = None
+) -> ResolvedFiles:
+    """Checks files that are found already: their types, counts, sizes, and what is in them.
+
+    Args:
+        parameter: A parameter of type file.
+        candidates: Each regular, with a name below the mount path that the parameter takes.
+        found: What was noted while they were looked for; it takes in what is noted here.
+        limits: How much work is done for the facts of one file.
+
+    Raises:
+        ExtraMissing: Media rules or media types need Pillow or PyAV, and they are not installed.
+    """
     typed = [(candidate, mime) for candidate in candidates if (mime := _type_of(parameter, candidate, found))]
     if _count_fits(parameter, len(typed), len(candidates), found):
         staged = [_checked(parameter, *each, found, limits) for each in typed if len(found.problems) < MAX_PROBLEMS]

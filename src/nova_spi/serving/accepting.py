@@ -6,15 +6,24 @@ other way of running a model goes through: the same things are taken, and refuse
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nova_spi.errors import InputInvalid, UsageError
-from nova_spi.interface.binding import bind_values
-from nova_spi.interface.examples import example_value
+from nova_spi.interface.binding import bind_values, invalid
+from nova_spi.serving.accepting_beside import in_thread, remove
+from nova_spi.serving.accepting_checked import CheckedFiles, plain_paths, strangers
+from nova_spi.serving.accepting_data import take_in
+from nova_spi.serving.accepting_files import Intake
+from nova_spi.serving.accepting_words import problems_of, told
+from nova_spi.serving.calls import InputFile
 from nova_spi.serving.plan import Plan, ServedCommand
+from nova_spi.serving.probing import Prober, asked_of
+from nova_spi.serving.uploads import receive
 from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
-from nova_spi_runtime.parameters import Parameter
+from nova_spi_runtime.problems import Problem, ValueInvalid
+from nova_spi_runtime.reading import reader
 from nova_spi_runtime.values import to_json
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -27,7 +36,6 @@ MAX_FILE_BYTES = 10 * 1024**3
 """Of a file whose parameter has no ``max_size_bytes``."""
 
 _BOM = b"\xef\xbb\xbf"
-_MAX_EXAMPLES = 3
 
 
 class Acceptor:
@@ -40,9 +48,8 @@ class Acceptor:
 
     def __init__(self, plan: Plan, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self.max_file_bytes = max_file_bytes
-        self._files: dict[str, frozenset[str]] = {
-            name: frozenset(each.name for each in command.file_inputs) for name, command in plan.commands.items()
-        }
+        self._prober = Prober()
+        self._doors = {name: _Door(command) for name, command in plan.commands.items()}
 
     def json(self, command: ServedCommand, body: bytes, attached: Collection[str] = ()) -> bytes:
         """Checks a JSON body; an empty one is that of a command that needs no inputs.
@@ -90,20 +97,172 @@ class Acceptor:
         typed = {each.name: each for each in command.inputs}
         return write_json({name: to_json(typed[name], value) for name, value in bound.items()}).encode()
 
+    async def files(self, command: ServedCommand, files: Mapping[str, Sequence[InputFile]]) -> CheckedFiles:
+        """Checks files as every run does: types by content, sizes, counts, media rules, names.
+
+        Args:
+            command: One of the plan's.
+            files: Files on this machine by the name of their input; one with an empty name gets one by its content.
+
+        Returns:
+            Those that the model gets, under the names that it sees. A file of a type that the input does not take is
+            left out, with a warning.
+
+        Raises:
+            InputInvalid: With everything that is wrong.
+            ExtraMissing: Media facts are needed, and what reads them is not installed.
+        """
+        found, problems = CheckedFiles(), strangers(command, files)
+        for parameter in command.file_inputs:
+            given = files.get(parameter.name, ())
+            if given:
+                asked = asked_of([(str(each.path), each.name) for each in given])
+                answer = await self._prober.ask(parameter, asked, len(given))
+                found.take(parameter, answer, problems, {str(each.path): each.ours for each in given})
+            elif parameter.required:
+                problems.append(Problem(parameter.name, "is required: a file"))
+        if problems:
+            raise told(command, invalid(command, problems))
+        return found
+
+    async def paths(self, command: ServedCommand, given: Mapping[str, Any], base: Path) -> CheckedFiles:
+        """Finds and checks files for callers on this machine.
+
+        Args:
+            command: One of the plan's.
+            given: By the name of its input a path, a glob, a folder or a list of them; None is nothing given.
+            base: The folder that relative paths start from.
+
+        Returns:
+            The files; they stay where they are (`InputFile.ours` is False).
+
+        Raises:
+            InputInvalid, ExtraMissing: As `files`.
+        """
+        found, problems = CheckedFiles(), strangers(command, given)
+        for parameter in command.file_inputs:
+            value = plain_paths(given.get(parameter.name))
+            if value is not None:
+                asked = {"value": value, "base": str(base.absolute())}
+                answer = await self._prober.ask(parameter, asked, len(value) if isinstance(value, list) else 1)
+                found.take(parameter, answer, problems, {})
+            elif parameter.required:
+                problems.append(Problem(parameter.name, "is required: a path, a glob or a folder"))
+        if problems:
+            raise told(command, invalid(command, problems))
+        return found
+
+    async def document(self, command: ServedCommand, body: bytes, folder: Path) -> tuple[bytes, CheckedFiles]:
+        """Checks a JSON body in which files may stand as ``data:`` URIs, or in base64.
+
+        Args:
+            command: One of the plan's.
+            body: The body as it came.
+            folder: A folder of this call alone, for its files; it is taken away when anything fails.
+
+        Returns:
+            The values as `json` gives them, and the files.
+
+        Raises:
+            UsageError: It is no JSON object, or a file is too large.
+            InputInvalid: With everything that is wrong.
+            ExecutionError: The disk is full (``serving.disk_full``).
+            ExtraMissing: As `files`.
+        """
+        if not command.file_inputs:
+            return await self.body(command, body), CheckedFiles()
+        intake = Intake(folder, command, self.max_file_bytes)
+        try:
+            if len(body) <= LARGE:
+                values, problems = _parted(command, body, intake)
+            else:
+                values, problems = await in_thread(_parted, command, body, intake)
+            return await self._both(command, values, intake.taken(), problems)
+        except BaseException:  # whatever happened, a client that went away above all: nothing stays
+            intake.end()
+            await remove(folder)
+            raise
+
+    async def form(
+        self, command: ServedCommand, chunks: AsyncIterator[bytes], content_type: bytes, folder: Path
+    ) -> tuple[bytes, CheckedFiles]:
+        """Reads and checks a form of parts, with files as they come; see `nova_spi.serving.uploads.receive`.
+
+        Args:
+            command: One of the plan's.
+            chunks: The body as it comes.
+            content_type: Of the request, with the boundary.
+            folder: As in `document`.
+
+        Returns:
+            The values as JSON, and the files.
+
+        Raises:
+            UsageError, InputInvalid, ExecutionError, ExtraMissing: As `document`.
+        """
+        form = await receive(chunks, content_type, command, folder, self.max_file_bytes)
+        try:
+            return await self._both(command, form.values, form.files, [])
+        except BaseException:  # as above
+            await remove(folder)
+            raise
+
+    async def close(self) -> None:
+        """Ends the process that looks into files, where there is one."""
+        await self._prober.close()
+
+    async def _both(
+        self,
+        command: ServedCommand,
+        values: Mapping[str, Any],
+        files: Mapping[str, Sequence[InputFile]],
+        problems: list[Problem],
+    ) -> tuple[bytes, CheckedFiles]:
+        """Values and files, with the problems of both at once, and those that are known already."""
+        told_already = {problem.path.partition("[")[0] for problem in problems}
+        inputs, found = b"{}", CheckedFiles()
+        try:
+            inputs = self.values(command, values, [each.name for each in command.file_inputs])
+        except InputInvalid as error:
+            problems = problems + problems_of(error)
+        try:
+            found = await self.files(command, files)
+        except InputInvalid as error:
+            problems = problems + [each for each in problems_of(error) if each.path not in told_already]
+        if problems:
+            raise told(command, invalid(command, problems))
+        return inputs, found
+
     def _checked(self, command: ServedCommand, found: dict[str, Any], body: bytes, attached: Collection[str]) -> bytes:
-        files = self._files[command.name]
-        if (files and not self._files_fit(command, found, attached)) or None in found.values():
+        door = self._doors[command.name]
+        if door.files and not door.files.isdisjoint(found):
             return self.values(command, found, attached)
-        checked = self.values(command, found, attached)
-        if any("." in name for name in found):
-            return checked
+        if door.needed and not door.needed <= {*found, *attached}:
+            return self.values(command, found, attached)
+        try:
+            door.read(found)
+        except ValueInvalid:
+            return self.values(command, found, attached)
         return (body[3:] if body.startswith(_BOM) else body) if found else b"{}"
 
-    def _files_fit(self, command: ServedCommand, found: Mapping[str, Any], attached: Collection[str]) -> bool:
-        """Whether no file stands among the values, and every required one is attached."""
-        if not self._files[command.name].isdisjoint(found):
-            return False
-        return all(not each.required or each.name in attached for each in command.file_inputs)
+
+class _Door:
+    """What is compiled once of a command.
+
+    Attributes:
+        read: Reads the values that are no files.
+        files: The names of file inputs, which are no values.
+        needed: What must be there and the reader does not ask for: required files, and what has a default of null.
+    """
+
+    __slots__ = ("files", "needed", "read")
+
+    def __init__(self, command: ServedCommand) -> None:
+        self.read = reader(command.inputs)
+        self.files = frozenset(each.name for each in command.file_inputs)
+        self.needed = frozenset(
+            each.name for each in command.inputs if each.required and (each.type == "file" or each.default is None)
+        )
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -121,20 +280,11 @@ def _object(body: bytes) -> dict[str, Any]:
 _SEND = 'send an object of inputs in UTF-8, e.g. {"prompt": "Hello"}'
 
 
-def told(command: ServedCommand, error: InputInvalid) -> InputInvalid:
-    """The same error, with a mend for who sends JSON instead of typing a command."""
-    paths = {str(problem["path"]).partition(".")[0].partition("[")[0] for problem in error.details["problems"]}
-    shown = [each for each in command.inputs if each.name in paths]
-    shown = shown or [each for each in command.inputs if each.required]
-    example = {each.name: _example(each) for each in shown[:_MAX_EXAMPLES]}
-    error.mend = f"send {write_json(example)}" if example else "send {}"
-    return error
-
-
-def _example(parameter: Parameter) -> Any:
-    if parameter.secret:
-        return "..."
-    if parameter.type != "file":
-        return to_json(parameter, example_value(parameter))
-    mime = next((each for each in parameter.mime_types if "*" not in each), "application/octet-stream")
-    return f"data:{mime};base64,..."
+def _parted(command: ServedCommand, body: bytes, intake: Intake) -> tuple[dict[str, Any], list[Problem]]:
+    """The values of a body that are no files, after its files were written down."""
+    values, problems = _object(body), []
+    for parameter in command.file_inputs:
+        value = values.pop(parameter.name, None)
+        if value is not None:
+            problems += take_in(parameter, value, intake)
+    return values, problems
