@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FIRST_SECONDS, LATEST_SECONDS = 0.005, 0.05
+from nova_spi.engines.process.memory import latest_pause
+
+FIRST_SECONDS = 0.005
 GROWTH = 1.5
-"""How much longer each pause between two samples is than the one before, up to the longest."""
+"""How much longer each pause between two samples is than the one before, up to what `latest_pause` allows."""
 _MAX_BYTES = 16 * 1024
 _V1_FILES = {
     "memory": "memory.usage_in_bytes",
@@ -127,12 +129,14 @@ class Meter:
         self.killed = False
         self.due = 0.0
         self._pause = FIRST_SECONDS
+        self._began = time.monotonic()
         self._cgroup = cgroup
 
     def sample(self) -> bool:
         """Takes a sample; True where a process has been ended for want of memory."""
-        self._pause = min(self._pause * GROWTH, LATEST_SECONDS)
-        self.due = time.monotonic() + self._pause
+        now = time.monotonic()
+        self._pause = min(self._pause * GROWTH, latest_pause(now - self._began))
+        self.due = now + self._pause
         usage = self._cgroup.sample()
         if usage is not None:
             self.peak_bytes = max(self.peak_bytes or 0, usage.memory_bytes)

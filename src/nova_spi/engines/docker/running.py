@@ -30,6 +30,8 @@ ANSWER_SECONDS = 10.0
 REMOVE_SECONDS = 10.0
 HUNG_SECONDS = 0.5
 """The same where the engine has not answered before; the reaper goes on."""
+LONGEST_SECONDS = 60.0
+"""Between two looks at everything, where no timer is due before."""
 LAST_LOG_SECONDS = 2.0
 """After the end: how long the engine may take to pass on what is left of the log."""
 _NO_PROGRAM = (b"[FATAL tini", b"ERROR (catatonit")
@@ -151,7 +153,7 @@ class Running:
         if begun is not None and begun.process is not None:
             poller.register(begun.process.handle, select.POLLIN)
         now = time.monotonic()
-        until = self._watch.next()
+        until = min(self._watch.next(), now + LONGEST_SECONDS)
         if self._question is not None or self._waiting is not None:
             until = min(until, now + CANCEL_SECONDS)
         if attached is not None and not attached.ended:

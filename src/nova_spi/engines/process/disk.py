@@ -17,6 +17,8 @@ FIRST_SECONDS = 0.1
 PAUSE_SECONDS = 0.25
 SHARE, URGENT_SHARE = 0.02, 0.2
 """The part of one core that walking may take; the second while the disk fills fast."""
+PATIENT_AFTER, PATIENT_SECONDS, PATIENT_SHARE = 60.0, 1.0, 0.001
+"""A program that has lived so long, in seconds, is a worker: its pause and its share, unless the disk fills fast."""
 FINAL_SECONDS = 2.0
 _BLOCK = 512
 
@@ -36,6 +38,7 @@ class DiskWatch:
         self._limit = limit
         self._walk: Iterator[tuple[int, int]] | None = None
         self._free = self._free_bytes()
+        self._began = time.monotonic()
 
     def step(self) -> bool:
         """Walks on for some 3 ms; True where the folder is over its limit."""
@@ -47,9 +50,15 @@ class DiskWatch:
         if whole:
             self._walk, self._free = None, self._free_bytes()
         urgent = self._free - self._free_bytes() > self._limit - self.used
-        pause = cost / (URGENT_SHARE if urgent else SHARE)
-        self.due = time.monotonic() + (pause if urgent or not whole else max(pause, PAUSE_SECONDS))
+        self.due = time.monotonic() + self._pause(cost, whole=whole, urgent=urgent)
         return over
+
+    def _pause(self, cost: float, *, whole: bool, urgent: bool) -> float:
+        if urgent:
+            return cost / URGENT_SHARE
+        patient = time.monotonic() - self._began > PATIENT_AFTER
+        pause = cost / (PATIENT_SHARE if patient else SHARE)
+        return max(pause, PATIENT_SECONDS if patient else PAUSE_SECONDS) if whole else pause
 
     def final(self, *, failed: bool) -> bool:
         """One walk from the start after the program's end; True where the disk was the matter.

@@ -15,6 +15,9 @@ It speaks through its three standard descriptors and takes nothing else from any
   where it could not become the program, or at the end one report (see `Supervision.report`);
 - **standard error, the log pipe**: becomes the program's standard output and error.
 
+Where the program gets a channel, the launcher inherits that too, and keeps no copy once the program has been forked:
+so who holds the other end sees it close in the moment in which the program dies.
+
 It is a child subreaper (``prctl(2)``, Linux): a descendant that daemonises becomes its child instead of init's, so it
 finds and ends every one. Where there is no ``prctl`` (macOS) it ends the program's process group.
 
@@ -30,7 +33,7 @@ import select
 import sys
 import time
 
-from .request import Request
+from .request import CHANNEL, Request
 from .tree import descendants, kill_below, send
 
 TYPE_CHECKING = False  # of `typing`, which would cost every run 5 ms
@@ -254,6 +257,8 @@ def _become(request: Request, launcher: int, failure: int, verdict: int, groups:
         step = RUN
         os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
         os.dup2(2, 1)
+        if request.channel:
+            os.set_inheritable(CHANNEL, True)
         variables = dict(word.split(b"=", 1) for word in request.variables if word)
         if confining is not None:
             confining.give_up()
@@ -292,6 +297,8 @@ def _start(request: Request) -> tuple[int, bytes, int]:
     child, groups = joining().fork(request.groups) if request.groups else (os.fork(), [])
     if child == 0:
         _become(request, launcher, writer, judge, groups)
+    if request.channel:
+        os.close(CHANNEL)
     os.close(writer)
     if judge >= 0:
         os.close(judge)
@@ -318,9 +325,19 @@ def _tidy(request: Request) -> None:
         time.sleep(0.001)
 
 
+def _take_channel(inherited: int) -> None:
+    """Puts the channel at its number, before anything else is opened there."""
+    if inherited != CHANNEL:
+        os.dup2(inherited, CHANNEL)
+        os.close(inherited)
+    os.set_inheritable(CHANNEL, False)
+
+
 def main() -> None:
     """Serves one request and leaves."""
     request = Request.decode(_read(int(_read(8))))
+    if request.channel:
+        _take_channel(request.channel)
     _guard(request.parent)
     wake = _listen()
     child, failure, verdict = _start(request)

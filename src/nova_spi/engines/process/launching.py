@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import math
 import os
 import resource
 import select
@@ -20,7 +21,7 @@ from nova_spi.engines.process.isolation import confining
 from nova_spi.engines.process.isolation.inside import program_inside
 from nova_spi.engines.process.isolation.plan import isolation
 from nova_spi.engines.process.log import PIPE_BYTES
-from nova_spi.engines.process.request import Request
+from nova_spi.engines.process.request import CHANNEL, Request
 from nova_spi.engines.process.tree import kill_below
 from nova_spi.errors import EngineUnavailable
 
@@ -55,7 +56,12 @@ class Launch:
         self.report: dict[str, Any] | None = None
         self.gone = False
         self._unread = b""
-        self._process = _spawn()
+        channel = _own_copy(job.channel)
+        try:
+            self._process = _spawn(channel)
+        finally:
+            if channel:
+                os.close(channel)
         if self._process.stdin is None or self._process.stdout is None or self._process.stderr is None:
             raise AssertionError("three pipes were asked for")
         self._control, self._status, self._log = self._process.stdin, self._process.stdout, self._process.stderr
@@ -63,7 +69,7 @@ class Launch:
         os.set_blocking(self._status.fileno(), False)
         _widen(self.log)
         try:
-            self._send(_request(job, program, level, list(groups)))
+            self._send(_request(job, program, level, list(groups), channel))
         except BaseException:
             self.close()
             raise
@@ -163,7 +169,12 @@ class Launch:
                 raise no_launcher() from None
 
 
-def _spawn() -> subprocess.Popen[bytes]:
+def _own_copy(channel: int | None) -> int:
+    """A copy of the job's channel above the standard descriptors, which a daemon may have closed; 0 for none."""
+    return 0 if channel is None else fcntl.fcntl(channel, fcntl.F_DUPFD_CLOEXEC, CHANNEL)
+
+
+def _spawn(channel: int) -> subprocess.Popen[bytes]:
     variables = {name: os.environ[name] for name in _LIBRARY_PATHS if name in os.environ}
     folder = str(Path(launcher.__file__).parent.parent)
     try:
@@ -176,6 +187,7 @@ def _spawn() -> subprocess.Popen[bytes]:
             cwd="/",
             env=variables,
             start_new_session=True,
+            pass_fds=(channel,) if channel else (),
         )
     except OSError as error:
         raise EngineUnavailable(
@@ -199,7 +211,7 @@ def no_launcher() -> EngineUnavailable:
     )
 
 
-def _request(job: Job, program: str, level: str, groups: list[bytes]) -> bytes:
+def _request(job: Job, program: str, level: str, groups: list[bytes], channel: int) -> bytes:
     request = Request(
         os.getpid(),
         os.fsencode(program),
@@ -209,6 +221,7 @@ def _request(job: Job, program: str, level: str, groups: list[bytes]) -> bytes:
         [os.fsencode(f"{name}={value}") for name, value in job.variables.items()],
         isolation(job, program, level).encode() if level != "process" else None,
         groups,
+        channel,
     )
     try:
         return request.encode()
@@ -242,6 +255,7 @@ def find_program(job: Job) -> str:
 def rlimits(job: Job) -> list[bytes]:
     """What the kernel limits for each process of the job, as `launcher.Request` takes it.
 
+    A job without a deadline may use the processor for ever.
     ``RLIMIT_AS`` is not among them: a program that uses torch needs three times its memory as addresses.
     """
     limits = job.limits
@@ -249,8 +263,9 @@ def rlimits(job: Job) -> list[bytes]:
     wanted = {
         "RLIMIT_CORE": NO_CORE,
         "RLIMIT_NOFILE": OPEN_FILES,
-        "RLIMIT_CPU": int(min((limits.timeout_seconds + limits.grace_seconds) * cores, 2**40)) + 60,
     }
+    if limits.timeout_seconds < math.inf:
+        wanted["RLIMIT_CPU"] = int(min((limits.timeout_seconds + limits.grace_seconds) * cores, 2**40)) + 60
     if limits.disk_bytes is not None:
         wanted["RLIMIT_FSIZE"] = limits.disk_bytes
     return [f"{name}={min(value, 2**62)}".encode() for name, value in wanted.items() if hasattr(resource, name)]

@@ -5,7 +5,9 @@ each, so before a tree is called too large its proportional sizes (``Pss`` of ``
 
 What it does not see: what is allocated and freed between two samples, page cache, and files in memory (``/dev/shm``)
 that no process has mapped. Samples come every 5 ms near the limit and every 50 ms far below it; a limit of 500 MB was
-overshot by 1 to 13 MB by programs that took memory as fast as one thread can.
+overshot by 1 to 13 MB by programs that took memory as fast as one thread can. A program that lives for minutes, as a
+worker does, is sampled every 250 ms far below its limit, and every 50 ms where it is near and nothing changes: so one
+that has nothing to do costs next to nothing.
 """
 
 import contextlib
@@ -19,8 +21,10 @@ from nova_spi.engines.process.tree import SIGKILL, send
 if TYPE_CHECKING:
     import psutil
 
-SOONEST_SECONDS, LATEST_SECONDS = 0.005, 0.05
+SOONEST_SECONDS, LATEST_SECONDS, PATIENT_SECONDS = 0.005, 0.05, 0.25
 FIRST_SECONDS = 0.02
+AGE_SHARE = 0.01
+"""The part of its age by which a program may wait for its next sample, up to `PATIENT_SECONDS`."""
 GROWTH = 4e9
 """Bytes a second: the next sample comes before a tree that grows so fast can reach its limit, as far as it can."""
 CLOSE = 0.7
@@ -168,6 +172,9 @@ class MemoryWatch:
         self.peak = 0
         self.due = time.monotonic() + FIRST_SECONDS
         self._limit = limit
+        self._began = time.monotonic()
+        self._last = -1
+        self._unchanged = 0
 
     def sample(self) -> bool:
         """Takes one sample; True where the tree is over its limit."""
@@ -176,6 +183,7 @@ class MemoryWatch:
         if self._limit is not None and used > self._limit and self.tree.count() > 1:
             used = self.tree.proportional()
         self.peak = max(self.peak, used)
+        self._unchanged, self._last = (self._unchanged + 1 if used == self._last else 0), used
         over = self.exceeded(used)
         self._plan(used, time.thread_time() - began)
         return over
@@ -194,12 +202,20 @@ class MemoryWatch:
         return self._limit is not None and largest > self._limit
 
     def _plan(self, used: int, cost: float) -> None:
+        now = time.monotonic()
+        latest = latest_pause(now - self._began)
         if self._limit is None:
-            pause = max(LATEST_SECONDS, cost / SHARE)
+            pause = max(latest, cost / SHARE)
         else:
-            wanted = min(max((self._limit - used) / GROWTH, SOONEST_SECONDS), LATEST_SECONDS)
-            pause = max(wanted, cost / (CLOSE_SHARE if used > self._limit * CLOSE else SHARE))
-        self.due = time.monotonic() + pause
+            wanted = min(max((self._limit - used) / GROWTH, SOONEST_SECONDS), latest)
+            idle = min(SOONEST_SECONDS * self._unchanged / 10, LATEST_SECONDS)
+            pause = max(wanted, idle, cost / (CLOSE_SHARE if used > self._limit * CLOSE else SHARE))
+        self.due = now + pause
+
+
+def latest_pause(age: float) -> float:
+    """The longest pause between two samples of a program that has lived for so many seconds."""
+    return min(max(age * AGE_SHARE, LATEST_SECONDS), PATIENT_SECONDS)
 
 
 def tree_below(root: int) -> Tree:

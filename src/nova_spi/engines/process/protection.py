@@ -33,7 +33,8 @@ def protection(limits: Limits) -> tuple[Protection, ...]:
 def _memory(limits: Limits) -> Protection:
     if limits.memory_bytes is None:
         return Protection("memory", "", "nothing", False)
-    by = "watchdog: samples every 5 to 50 ms, so a fast program is over it for a moment; "
+    by = "watchdog: samples every 5 to 50 ms, in a long run every 250 ms far below it, "
+    by += "so a fast program is over it for a moment; "
     by += "files in memory that no process has mapped are not seen"
     return Protection("memory", f"{limits.memory_bytes} bytes", by, False)
 
