@@ -31,7 +31,7 @@ async def stored(
         UsageError: A file is too large, or there are too many.
         InputInvalid: A file is not what its parameter asks for.
     """
-    intake = Intake(folder, acceptor.max_file_bytes)
+    intake = Intake(folder, command, acceptor.max_file_bytes)
     await asyncio.to_thread(_write, intake, command, contents)
     return await acceptor.files(command, intake.taken())
 
