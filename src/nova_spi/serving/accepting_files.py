@@ -128,6 +128,7 @@ class Intake:
             }
             with suppress(OSError):
                 incoming.path.unlink()
+                incoming.path.parent.rmdir()
 
     def taken(self) -> Mapping[str, tuple[InputFile, ...]]:
         """All files that came."""
