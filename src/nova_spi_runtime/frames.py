@@ -56,6 +56,7 @@ READY, PIECE, PROGRESS, RESULT, RESULTS, ERROR, WELL = b"A", b"P", b"G", b"R", b
 HEADER = struct.Struct(">IcI")
 MAX_PAYLOAD = 256 * 1024 * 1024
 """Bytes. What is larger goes by file."""
+_COPIED = 64 * 1024
 
 
 class FrameInvalid(Exception):
@@ -71,6 +72,22 @@ def pack(kind: bytes, number: int, payload: bytes = b"") -> bytes:
     if len(payload) > MAX_PAYLOAD:
         raise FrameInvalid(f"A frame of {len(payload)} bytes is over {MAX_PAYLOAD}.")
     return HEADER.pack(len(payload), kind, number) + payload
+
+
+def send(connection: socket, kind: bytes, number: int, payload: bytes = b"") -> None:
+    """Send a frame whole; a large payload is not copied for it.
+
+    Raises:
+        FrameInvalid: The payload is over `MAX_PAYLOAD`; nothing was sent.
+        OSError: The connection is broken.
+    """
+    if len(payload) <= _COPIED:
+        connection.sendall(pack(kind, number, payload))
+        return
+    if len(payload) > MAX_PAYLOAD:
+        raise FrameInvalid(f"A frame of {len(payload)} bytes is over {MAX_PAYLOAD}.")
+    connection.sendall(HEADER.pack(len(payload), kind, number))
+    connection.sendall(payload)
 
 
 def receive(connection: socket) -> Optional[tuple[bytes, int, bytes]]:

@@ -110,13 +110,18 @@ def call(reference: str) -> int:
 
     try:
         function = find(reference)
-        well = function() is not False
     except SPIError as error:
         sys.stdout.write(f"{error.message}\n")
         return 1
-    if not well:
-        sys.stdout.write(f"{reference} returned False.\n")
-    return 0 if well else 1
+    trouble = trouble_of(function(), reference)
+    if trouble:
+        sys.stdout.write(f"{trouble}\n")
+    return 1 if trouble else 0
+
+
+def trouble_of(answer: object, reference: str) -> str:
+    """What is wrong where a check has returned this; empty while all is well."""
+    return f"{reference} returned False." if answer is False else ""
 
 
 def end() -> None:

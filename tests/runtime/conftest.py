@@ -89,3 +89,35 @@ def in_project(project, monkeypatch) -> ModelProject:
     monkeypatch.setenv("SPI_WORK_DIR", str(project.root))
     monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
     return project
+
+
+@pytest.fixture
+def start_worker(project):
+    """Starts a worker in the project's folder, and ends it after the test."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        from worker_driver import Driver
+    finally:
+        sys.path.pop(0)
+    started = []
+
+    def start(**options):
+        started.append(Driver(project.root, **options))
+        return started[-1]
+
+    yield start
+    for driver in started:
+        driver.close()
+
+
+@pytest.fixture
+def served(project, start_worker):
+    """A worker, ready, for code and an interface."""
+
+    def serve(code, reference="model:predict", options=None, **interface):
+        project.callable(code, reference, **interface)
+        driver = start_worker(**(options or {}))
+        driver.ready()
+        return driver
+
+    return serve
