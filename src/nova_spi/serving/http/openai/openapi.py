@@ -12,6 +12,8 @@ Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _INTEGER: Schema = {"type": "integer"}
+_PROMPT: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 1}]}
+_BINARY32 = 3.4028234663852886e38
 _REFUSED = {
     "400": "A field is not what it should be, or the model has no input for it.",
     "404": "There is no such model, or it cannot be asked this way.",
@@ -71,7 +73,7 @@ def _request(kind: Kind, text_model: TextModel) -> Schema:
         "n": {"enum": [1, None]},
     }
     fields |= {name: _field(name, each) for name, each in text_model.inputs.items() if name not in OWN}
-    fields |= {"messages": _messages(text_model)} if kind == "chat" else {"prompt": _TEXT}
+    fields |= {"messages": _messages(text_model)} if kind == "chat" else {"prompt": _PROMPT}
     needed = [name for name, each in text_model.inputs.items() if each.required and name not in OWN]
     return {
         "type": "object",
@@ -85,20 +87,29 @@ def _field(name: str, parameter: Parameter) -> Schema:
     from nova_spi.interface.json_schema import parameter_schema
 
     found = parameter_schema(parameter, "base64")
+    if parameter.type == "float" and parameter.precision != 64:
+        found = {"minimum": -_BINARY32, "maximum": _BINARY32} | found
     if name == "stop":
         return {"anyOf": [found, _TEXT, _list(_TEXT), {"type": "null"}]}
     return found if parameter.required else _nullable(found)
 
 
 def _messages(text_model: TextModel) -> Schema:
-    user = not text_model.takes_messages
-    message = {
+    messages = text_model.inputs.get("messages")
+    roles = list(ROLES) if text_model.takes_messages else ["user"]
+    own: Schema = {
         "type": "object",
         "required": ["role", "content"],
-        "properties": {"role": {"enum": ["user"] if user else list(ROLES)}, "content": _TEXT},
-        "additionalProperties": False,
+        "properties": {"role": {"enum": roles}, "content": _TEXT},
     }
-    return {"type": "array", "minItems": 1, "items": message}
+    declared = messages.items if messages is not None else None
+    if text_model.takes_messages and declared is not None and declared.properties:
+        from nova_spi.interface.json_schema import parameter_schema
+
+        written = parameter_schema(declared)
+        own = written | {"properties": written["properties"] | {"role": {"enum": roles}}}
+        own["required"] = sorted({*written.get("required", ()), "role"})
+    return {"type": "array", "minItems": 1, "items": own}
 
 
 def _completion(kind: Kind) -> Schema:

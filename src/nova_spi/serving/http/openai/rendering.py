@@ -69,10 +69,9 @@ class Rendering:
 
     def usage(self, outputs: Mapping[str, Any]) -> dict[str, int] | None:
         """How many tokens there were; None where the model does not say."""
-        counts = [outputs.get(name) for name in ("prompt_tokens", "completion_tokens")]
-        if not self.text_model.counts or None in counts:
+        prompt, completion = outputs.get("prompt_tokens"), outputs.get("completion_tokens")
+        if not self.text_model.counts or prompt is None or completion is None:
             return None
-        prompt, completion = counts
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,

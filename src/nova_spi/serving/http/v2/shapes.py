@@ -92,7 +92,7 @@ def split(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> tuple[l
     count = counts.pop()
     if count > MAX_CALLS:
         raise InputInvalid(f"The request is {count} calls at once; {MAX_CALLS} are the most.")
-    return [[_part(tensor, at, count) for tensor in tensors] for at in range(count)], True
+    return [[_part(tensor, types[tensor.name], at, count) for tensor in tensors] for at in range(count)], True
 
 
 def _calls(tensor: Tensor, kind: TensorType) -> int:
@@ -118,10 +118,9 @@ def _single(tensor: Tensor, kind: TensorType) -> Tensor:
     return replace(tensor, shape=tensor.shape[len(tensor.shape) - kind.depth :])
 
 
-def _part(tensor: Tensor, at: int, count: int) -> Tensor:
+def _part(tensor: Tensor, kind: TensorType, at: int, count: int) -> Tensor:
     size = len(tensor.values) // count
-    shape = tensor.shape[1:]
-    return replace(tensor, shape=shape, values=tensor.values[at * size : (at + 1) * size])
+    return replace(_single(tensor, kind), values=tensor.values[at * size : (at + 1) * size])
 
 
 def stacked(kind: TensorType, values: Sequence[Any], *, batch: bool) -> Tensor:
