@@ -16,8 +16,6 @@ USAGE = ("prompt_tokens", "completion_tokens")
 FINISH_REASONS = ("stop", "length", "content_filter", "tool_calls", "function_call")
 """The values that the field's clients know; anything else a model says is shown as ``stop``."""
 
-_TEXTS = ("string", "enum")
-
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
