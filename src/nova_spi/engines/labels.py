@@ -11,3 +11,6 @@ PROJECT = "dev.nova-spi.project"
 
 MODEL = "dev.nova-spi.model"
 """The model's name and version."""
+
+WORKER = "dev.nova-spi.worker"
+"""A warm worker: the id of its server and its number."""

@@ -36,10 +36,18 @@ class _Seen:
 def make_job(
     request: Request, run: RunFolder, stage: Stage, bound: "BoundInputs", environment: Environment, secrets: Path
 ) -> Job:
-    """The program to run, with its whole environment."""
+    """The program to run, with its whole environment; our runtime is laid beside it where it is in no image."""
+    if environment.image is None:
+        lay_runtime(stage, environment, request.settings.cache_dir)
+    return job_of(request, run, stage, bound, environment, secrets)
+
+
+def job_of(
+    request: Request, run: RunFolder, stage: Stage, bound: "BoundInputs", environment: Environment, secrets: Path
+) -> Job:
+    """The same where all that the model needs has been laid; ``run`` may be another place than the stage's."""
     if environment.image is not None:
         return _job_in_image(request, run, stage, bound, environment, secrets)
-    lay_runtime(stage, environment, request.settings.cache_dir)
     limits = request.limits(stage.bytes)
     ours = (
         input_variables(request.command.inputs, bound.values)

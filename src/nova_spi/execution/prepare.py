@@ -167,7 +167,7 @@ def fill(
     for had in assets:
         _stage_asset(stage, had)
     for folder in ("inputs/files", "outputs", *(p.mount_path or "outputs" for p in request.command.outputs)):
-        stage.folder(_inside(folder, request))
+        stage.folder(inside(folder, request))
     _stage_volumes(request, stage, warn)
     return stage
 
@@ -197,7 +197,7 @@ def _stage_asset(stage: Stage, had: HadAsset) -> None:
 
 def _stage_volumes(request: Request, stage: Stage, warn: Warn) -> None:
     for volume in request.execution.volumes:
-        relative = _inside(volume.mount_path, request)
+        relative = inside(volume.mount_path, request)
         if PurePosixPath(relative).is_absolute() and not stage.mounted:
             warn(
                 f"The volume {volume.name!r} is not mounted: {volume.mount_path} is not below "
@@ -226,7 +226,7 @@ def _one_segment(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def _inside(path: str, request: Request) -> str:
+def inside(path: str, request: Request) -> str:
     """A mount path relative to the work folder; one that is absolute and elsewhere stays as it is."""
     place, base = PurePosixPath(path), PurePosixPath(request.execution.base_work_dir)
     return str(place.relative_to(base)) if place.is_absolute() and place.is_relative_to(base) else str(place)

@@ -63,27 +63,50 @@ def laid_out(values: Mapping[str, str], fallback: Path) -> Iterator[Path]:
     if not values:
         yield fallback
         return
-    base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else fallback.parent
-    _sweep(base)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    folder, lock = held_folder(PREFIX, base_of(fallback))
     try:
-        with (folder / ".lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            inside = folder / "values"
-            inside.mkdir(mode=0o700)
-            for name, value in values.items():
-                handle = os.open(inside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(value.encode("utf-8", "surrogateescape"))
-            yield inside
+        yield lay(values, folder)
     finally:
         remove_tree(folder)
+        os.close(lock)
 
 
-def _sweep(base: Path) -> None:
+def base_of(fallback: Path) -> Path:
+    """Where folders of secrets are made: in memory where the machine has that."""
+    return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else fallback.parent
+
+
+def lay(values: Mapping[str, str], folder: Path) -> Path:
+    """Writes the secrets below ``folder``; returns the folder that holds nothing else."""
+    inside = folder / "values"
+    inside.mkdir(mode=0o700)
+    for name, value in values.items():
+        handle = os.open(inside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(value.encode("utf-8", "surrogateescape"))
+    return inside
+
+
+def held_folder(prefix: str, base: Path) -> tuple[Path, int]:
+    """A new private folder below ``base``, and the descriptor of its lock, which who uses the folder keeps open.
+
+    Those of the same prefix that nobody alive holds are removed first.
+    """
+    _sweep(prefix, base)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+    try:
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except BaseException:
+        remove_tree(folder)
+        raise
+    return folder, lock
+
+
+def _sweep(prefix: str, base: Path) -> None:
     """Removes what is ours and belongs to nobody alive any more; a minute of grace for one that is being made."""
     with suppress(OSError):
-        for left in base.glob(f"{PREFIX}*"):
+        for left in base.glob(f"{prefix}*"):
             status = left.lstat()
             if status.st_uid == os.getuid() and time.time() - status.st_mtime > 60 and not is_held(left / ".lock"):
                 remove_tree(left)

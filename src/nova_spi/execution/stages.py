@@ -122,7 +122,7 @@ class Stages:
         self._scrubber = Scrubber(_hidden(request, bound))
         write_inputs(request, bound, run.inputs)
         self._record["inputs"] = recorded_inputs(request, bound)
-        self._warn(*_secrets_without_value(request), *room_warning(request, run))
+        self._warn(*secrets_without_value(request), *room_warning(request, run))
         return bound
 
     def _run_job(self, job: Job) -> Outcome:
@@ -158,7 +158,8 @@ def _hidden(request: Request, bound: "BoundInputs | None" = None) -> dict[str, s
     return {name: str(values[name]) for name in names if values.get(name) is not None} | dict(request.secrets)
 
 
-def _secrets_without_value(request: Request) -> Iterable[str]:
+def secrets_without_value(request: Request) -> Iterable[str]:
+    """A warning for each secret that the manifest names and nobody has given."""
     for name in request.execution.secrets:
         if name not in request.secrets:
             where = "" if request.folder.from_image else f"set {name} in the environment, or "

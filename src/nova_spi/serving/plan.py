@@ -111,6 +111,7 @@ class Plan:
         grace_seconds: What a call gets to end by itself, and its worker to end after SIGTERM.
         health: From ``execution.health_check``, where it has a callable or a command.
         openapi: The description of the HTTP interface.
+        in_place: The environment is that of the container that we are in (``process`` alone).
     """
 
     name: str
@@ -138,6 +139,7 @@ class Plan:
     grace_seconds: float = 1.0
     health: Health | None = None
     openapi: Mapping[str, Any] = field(default_factory=dict)
+    in_place: bool = False
 
     @property
     def default(self) -> ServedCommand:

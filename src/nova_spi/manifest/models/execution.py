@@ -118,6 +118,7 @@ class Concurrency(Record):
     workers: AtLeastOne = Field(1, description="Workers, each with the model loaded.")
     max_batch_size: AtLeastOne = Field(1, description="Calls that one worker takes together.")
     max_batch_delay_ms: NotNegative = Field(0.0, description="How long a batch waits to fill, in milliseconds.")
+    process_per_call: bool = Field(False, description="Each call runs in a process of its own, forked from the worker.")
 
 
 class Execution(Record):
