@@ -118,6 +118,15 @@ class Range:
             json.dump(asked | {"log": str(self.folder / "log.txt")}, told)
         return started
 
+    @property
+    def python(self) -> str:
+        """The Python that programs are run with."""
+        return python_of(self.who)
+
+    def drive(self, source: str, asked: dict[str, object]) -> subprocess.CompletedProcess[str]:
+        """Runs a program of the test's own that uses an engine."""
+        return as_user(self.who, [self.python, "-B", "-c", source], json.dumps(asked, default=str))
+
     def close(self) -> None:
         shutil.rmtree(self.folder)
 
