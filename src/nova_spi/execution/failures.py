@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def of_system(error: OSError) -> ExecutionError:
 def _exited(outcome: Outcome, error_file: Path) -> ExecutionError | None:
     told = _read(error_file)
     if told is not None:
-        return _reported(told, outcome)
+        return reported(told, exit_code=outcome.exit_code)
     if outcome.exit_code == 0:
         return None
     return WorkerCrashed(
@@ -101,11 +102,11 @@ def _exited(outcome: Outcome, error_file: Path) -> ExecutionError | None:
     )
 
 
-def _reported(told: dict[str, Any], outcome: Outcome) -> ExecutionError:
+def reported(told: Mapping[str, Any], **details: Any) -> ExecutionError:
+    """The error that a model has put into words, as {code, message, problems, traceback}; all of it is bounded."""
     code = str(told.get("code", ""))
     kind = REPORTED.get(code, ModelError)
     message = str(told.get("message") or "The model reported an error without a message.")[:LONGEST_TEXT].strip()
-    details: dict[str, Any] = {"exit_code": outcome.exit_code}
     if problems := _problems(told.get("problems")):
         details["problems"] = problems
     if isinstance(trace := told.get("traceback"), str) and trace.strip():

@@ -73,8 +73,9 @@ class Event:
     """Something that happened to a call.
 
     Attributes:
-        kind: ``output``: a piece, as the JSON object name -> value; ``progress``: {fraction, message}; ``log``: a piece
-            of text; ``started`` and ``ended``: nothing.
+        kind: ``output``: a piece, a dict of name -> value; ``progress``: {fraction, message}; ``log``: a piece of text;
+            ``started`` and ``ended``: nothing. Of progress the last counts, and no more than some twenty come a second;
+            log comes some ten times a second, and of a flood its end.
         data: As ``kind`` says.
     """
 
@@ -96,13 +97,16 @@ class Execution:
             `OutputFile.name`.
         files: The files of each file output.
         error: Why it failed, once it has; ``details`` holds ``log``, the end of what it wrote.
-        log: What it wrote.
+        log: What it wrote; the calls of one batch share one.
+        duration: Seconds that a worker had it, by the monotonic clock; 0.0 where none did.
     """
 
     __slots__ = (
+        "_began",
         "call",
         "created_at",
         "done",
+        "duration",
         "error",
         "files",
         "finished_at",
@@ -125,6 +129,8 @@ class Execution:
         self.files: Mapping[str, tuple[OutputFile, ...]] = {}
         self.error: ExecutionError | None = None
         self.log = CallLog()
+        self.duration = 0.0
+        self._began = 0.0
         self.watchers: list[Callable[[Event], None]] | None = None
         self.on_cancel: Callable[[], None] | None = None
 
@@ -150,6 +156,32 @@ class Execution:
             listener(event)
 
     def cancel(self) -> None:
-        """Ends it: a waiting call at once, a running one as soon as its worker has been made to; it is idempotent."""
+        """Ends it at once for whoever waits, and then its worker's part of it; what has ended stays as it is."""
         if self.on_cancel is not None:
             self.on_cancel()
+
+    def begin(self) -> None:
+        """A worker has it now."""
+        self.status = "running"
+        self.started_at = time.time()
+        self._began = time.monotonic()
+        if self.watchers:
+            self.tell(Event("started"))
+
+    def end(self, status: Status, error: ExecutionError | None = None) -> None:
+        """The one end of it; to be called once. Outputs and files have been set before."""
+        self.status = status
+        self.error = error
+        self.on_cancel = None
+        self.finished_at = time.time()
+        if self.started_at is not None:
+            self.duration = time.monotonic() - self._began
+        if self.watchers:
+            self.tell(Event("ended"))
+        if not self.done.done():  # whoever waited may have cancelled the future itself
+            self.done.set_result(self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        return self.finished_at is not None
