@@ -165,6 +165,8 @@ OPTIONS = {
     "run": "--command --input --input-file --secret --output --engine --require-isolation --timeout",
     "test": "--case --command --input --input-file --secret --output --engine --require-isolation --timeout"
     " --debug --interactive",
+    "batch": "--inputs --output --workers --command --input --input-file --secret --engine --require-isolation --timeout"
+    " --address --max-failures --retry-failed --restart",
     "build": "--tag --serving --base-image --platform --push --registry --no-cache --archive",
     "inspect-image": "--platform --output",
     "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",
@@ -178,6 +180,7 @@ DEFAULTS = {
     "validate": ("text",),
     "schema": ("the default command", "json-schema", "2020-12"),
     "run": ("the default command", "outputs", "the settings' engine, else auto", "the manifest's"),
+    "batch": ("the default command", "batch_outputs", "the settings' engine, else auto", "the manifest's"),
     "test": ("the default command", "test_outputs", "the settings' engine, else auto", "the manifest's"),
 }
 

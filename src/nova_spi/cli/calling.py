@@ -38,17 +38,23 @@ class Place:
             state: The global options, for what is shown.
         """
         from nova_spi.execution.choosing import choose_engine
-        from nova_spi.execution.opening import open_image, stored
-        from nova_spi.project.folder import open_folder
-        from nova_spi.settings import Settings
 
-        image = None
-        if not Path(said).exists() and (":" in said or "@" in said):
-            with Showing(state) as progress:
-                image = stored(said, Settings.load(), progress)
-        folder = open_folder(Path(said)) if image is None else open_image(image, Settings.load())
-        settings = Settings.load(folder.settings_root, engine=engine)
+        folder, settings, image = opened(said, engine, state)
         return cls(folder, settings, choose_engine(folder, settings, isolation, image), image)
+
+
+def opened(said: str, engine: str | None, state: State) -> "tuple[Folder, Settings, Image | None]":
+    """What `Place.open` opens, before it is known where it runs."""
+    from nova_spi.execution.opening import open_image, stored
+    from nova_spi.project.folder import open_folder
+    from nova_spi.settings import Settings
+
+    image = None
+    if not Path(said).exists() and (":" in said or "@" in said):
+        with Showing(state) as progress:
+            image = stored(said, Settings.load(), progress)
+    folder = open_folder(Path(said)) if image is None else open_image(image, Settings.load())
+    return folder, Settings.load(folder.settings_root, engine=engine), image
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ COMMANDS: dict[str, Entry] = {
         ("schema", "Print a command's interface as JSON Schema, OpenAPI or a tool definition."),
         ("run", "Run a model once."),
         ("test", "Run the manifest's test cases, or one run with inputs of your own."),
+        ("batch", "Run a model on many inputs, here or on a Ray cluster; goes on where it stopped."),
         ("build", "Build an image of a model, without a daemon."),
         ("inspect-image", "Show an image's model as a catalog does, and take its pictures out."),
         ("container", "Show, start and end the containers of this project."),

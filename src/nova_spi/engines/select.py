@@ -9,7 +9,7 @@ from nova_spi.engines.process.isolation.levels import Level, require_at_least
 from nova_spi.errors import EngineUnavailable, ExtraMissing, UsageError
 from nova_spi.settings import Settings
 
-_ABSENT = {"ray": "This version does not speak to Ray clusters."}
+_ABSENT = {"ray": "Ray spreads many inputs over a cluster, and here is nothing to spread."}
 
 
 def select(name: str, settings: Settings, isolation: Level | None = None, place: Path | None = None) -> Engine:
@@ -38,7 +38,10 @@ def select(name: str, settings: Settings, isolation: Level | None = None, place:
         return DockerEngine()
     if name in _ABSENT:
         raise EngineUnavailable(
-            f"The engine '{name}' is not available.", why=_ABSENT[name], mend="--engine process", engine=name
+            f"The engine '{name}' is not available for a single model.",
+            why=_ABSENT[name],
+            mend="nova-spi batch --engine ray for many inputs, else --engine process",
+            engine=name,
         )
     raise UsageError(
         f"There is no engine '{name}'.",

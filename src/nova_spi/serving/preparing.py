@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nova_spi.engines.port import Engine, Environment, Image
@@ -44,6 +45,7 @@ def prepare(
     queue_size: int = 1000,
     start_timeout_seconds: float = 600.0,
     idle_seconds: float | None = None,
+    output: Path | None = None,
 ) -> Plan:
     """Makes everything that workers need: environment, assets, the model's folder, a slot for each worker.
 
@@ -62,6 +64,7 @@ def prepare(
         queue_size: How many calls may wait.
         start_timeout_seconds: A worker that is not ready by then is ended.
         idle_seconds: After so long without a call the workers end; None is never.
+        output: A folder that receives what comes out; where it stands in the project, it is no part of the model.
 
     Raises:
         ManifestInvalid: The manifest has errors.

@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests_batch import Upper
 
 from nova_spi.errors import UsageError
 from nova_spi.interface.assembling import Text
 from nova_spi.serving.batch.binding import alone
-from tests_batch import Upper
 
 TEXTS = [{"text": f"item {number}"} for number in range(30)]
 

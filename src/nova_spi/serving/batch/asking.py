@@ -6,7 +6,7 @@ with a ``custom_id`` (OpenAI, Together, Mistral); a model's own input may have a
 and ``custom_id`` may stand among the inputs instead: it comes back with the result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class Ask:
         custom_id: What its line calls it.
         inputs: The JSON object of all values that are no files; not checked yet.
         files: The files of each file input that has any; they stay the caller's.
+        embedded: Whether files stand among ``inputs``, as ``data:`` URIs.
         error: Why nothing can be asked: it cannot be read, is no object, or names files that are not there.
     """
 
@@ -48,6 +49,7 @@ class Ask:
     custom_id: str | None = None
     inputs: bytes = b"{}"
     files: Mapping[str, tuple[InputFile, ...]] = field(default_factory=dict)
+    embedded: bool = False
     error: InputInvalid | None = None
 
 
@@ -93,6 +95,8 @@ class Asking:
         found = _object(item)
         custom_id = None if self._named else _custom_id(found, item)
         given = {name: found[name] for name in self._files.keys() & found.keys()}
+        if any(_is_embedded(value) for value in given.values()) and not self._shared:
+            return Ask(item, custom_id, self._text(found, frozenset()), embedded=True)
         try:
             files = self._shared | {
                 name: _files(self._files[name], value, self._base) for name, value in given.items() if value is not None
@@ -100,16 +104,16 @@ class Asking:
         except InputInvalid as error:
             return Ask(item, custom_id, error=error)
         plain = not (self._values or given or (CUSTOM_ID in found and not self._named))
-        return Ask(item, custom_id, item.text if plain else self._text(found), files)
+        return Ask(item, custom_id, item.text if plain else self._text(found, self._files), files)
 
     def _of_file(self, item: Item) -> Ask:
         parameter = self.takes_folder()
         files = self._shared | {parameter.name: _files(parameter, item.file, self._base)}
-        return Ask(item, None, self._text({}), files)
+        return Ask(item, None, self._text({}, self._files), files)
 
-    def _text(self, found: Mapping[str, Any]) -> bytes:
-        """The values alone, those of the item over those that all share."""
-        left_out = {*self._files, *(() if self._named else (CUSTOM_ID,))}
+    def _text(self, found: Mapping[str, Any], files: Collection[str]) -> bytes:
+        """The values without ``files``, those of the item over those that all share."""
+        left_out = {*files, *(() if self._named else (CUSTOM_ID,))}
         own = {name: value for name, value in found.items() if name not in left_out}
         taken = {name.partition(".")[0] for name in own}
         shared = {name: value for name, value in self._values.items() if name not in taken}
@@ -139,6 +143,12 @@ def wanted(parameter: Parameter) -> Callable[[str], bool]:
     return lambda relative: (
         matches(parameter.file_pattern, relative) or matches(parameter.file_pattern, relative.rpartition("/")[2])
     )
+
+
+def _is_embedded(value: Any) -> bool:
+    """Whether a file is given as its content: one ``data:`` URI, or a list of them."""
+    listed = value if isinstance(value, list) and value else [value]
+    return all(isinstance(one, str) and one.startswith("data:") for one in listed)
 
 
 def _object(item: Item) -> dict[str, Any]:

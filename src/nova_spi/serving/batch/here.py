@@ -31,6 +31,7 @@ def here(order: Order, command: "CompiledCommand", progress: Progress) -> Iterat
         secrets=order.secrets,
         image=order.image,
         progress=progress,
+        output=order.output,
     )
     try:
         yield LocalRunner(plan, engine, command.name, order.timeout)

@@ -1,6 +1,7 @@
 """Items run here: a supervisor in this process, with its workers."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,11 +91,17 @@ class LocalRunner:
     async def close(self) -> None:
         """See `Runner.close`."""
         await self._supervisor.close()
+        await self._acceptor.close()
 
     async def _call(self, ask: Ask) -> Call:
-        files = await self._acceptor.files(self._command, ask.files) if ask.files else {}
-        inputs = await self._acceptor.body(self._command, ask.inputs, files.keys())
-        return Call(self._command.name, inputs, files, self._timeout)
+        name = secrets.token_hex(12)
+        if ask.embedded:
+            place = self._plan.store / name / "in"
+            inputs, files = await self._acceptor.document(self._command, ask.inputs, place)
+        else:
+            files = await self._acceptor.files(self._command, ask.files) if self._command.file_inputs else {}
+            inputs = await self._acceptor.body(self._command, ask.inputs, files.keys())
+        return Call(self._command.name, inputs, files, self._timeout, id=name)
 
     def _answer(self, execution: Execution) -> Answer:
         error: ExecutionError | None = execution.error
