@@ -5,11 +5,15 @@ becomes of each field of a request in `requests`.
 """
 
 from nova_spi.serving.http.openai.completing import chat, completion
+from nova_spi.serving.http.openai.errors import refused
 from nova_spi.serving.http.openai.listing import model, models
 from nova_spi.serving.http.openai.openapi import openapi_paths
 from nova_spi.serving.http.routes import Route
 
-__all__ = ["ROUTES", "openapi_paths"]
+__all__ = ["PATHS", "ROUTES", "openapi_paths", "refused"]
+
+PATHS = ("/v1/chat/", "/v1/completions", "/v1/models")
+"""The beginnings of its addresses, where errors are said as `refused` says them."""
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", models),

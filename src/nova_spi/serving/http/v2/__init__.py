@@ -6,11 +6,15 @@ tensor is said in `shapes`, what a model is in `models`.
 """
 
 from nova_spi.serving.http.routes import Route
+from nova_spi.serving.http.v2.answers import refused
 from nova_spi.serving.http.v2.inferring import infer
 from nova_spi.serving.http.v2.openapi import openapi_paths
 from nova_spi.serving.http.v2.probing import live, model, model_ready, ready, server
 
-__all__ = ["ROUTES", "openapi_paths"]
+__all__ = ["PATHS", "ROUTES", "openapi_paths", "refused"]
+
+PATHS = ("/v2",)
+"""The beginnings of its addresses, where errors are said as `refused` says them."""
 
 _MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 

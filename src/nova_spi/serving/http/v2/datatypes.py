@@ -4,6 +4,7 @@ Binary data is little-endian, row-major, without padding; an element of BYTES is
 (Open Inference Protocol, "Tensor Data Types"; Triton's "Binary Tensor Data Extension").
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def from_bytes(datatype: Datatype, raw: bytes, count: int, name: str) -> list[An
         name: The tensor's, for messages.
 
     Raises:
-        InputInvalid: The size is not that of so many elements, or a boolean is neither 0 nor 1.
+        InputInvalid: The size is not that of so many elements, a number is not finite, or a boolean is neither 0 nor 1.
     """
     if datatype.kind == "bytes":
         return _strings(raw, count, name)
@@ -76,8 +77,8 @@ def from_bytes(datatype: Datatype, raw: bytes, count: int, name: str) -> list[An
             f"The tensor '{name}' has {len(raw)} bytes of data; its shape and {datatype.name} ask for "
             f"{count * datatype.size}."
         )
-    if datatype.name == "BF16":
-        return _bfloats(raw, count)
+    if datatype.kind == "float":
+        return _floats(datatype, raw, count, name)
     if datatype.kind == "bool" and raw.strip(b"\0\1"):
         raise InputInvalid(f"The tensor '{name}' holds a BOOL that is neither 0 nor 1.")
     return list(struct.unpack(f"<{count}{datatype.code}", raw))
@@ -107,8 +108,13 @@ def _strings(raw: bytes, count: int, name: str) -> list[Any]:
     return found
 
 
-def _bfloats(raw: bytes, count: int) -> list[Any]:
-    """A BF16 is the upper half of an FP32."""
-    wide = bytearray(4 * count)
-    wide[2::4], wide[3::4] = raw[0::2], raw[1::2]
-    return list(struct.unpack(f"<{count}f", wide))
+def _floats(datatype: Datatype, raw: bytes, count: int, name: str) -> list[Any]:
+    code = datatype.code
+    if not code:  # a BF16 is the upper half of an FP32
+        wide = bytearray(4 * count)
+        wide[2::4], wide[3::4] = raw[0::2], raw[1::2]
+        code, raw = "f", bytes(wide)
+    found = list(struct.unpack(f"<{count}{code}", raw))
+    if not all(map(math.isfinite, found)):
+        raise InputInvalid(f"The tensor '{name}' holds a number that is not finite, which no input takes.")
+    return found
