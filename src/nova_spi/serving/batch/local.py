@@ -56,7 +56,7 @@ class LocalRunner:
     @property
     def capacity(self) -> int:
         """Two for each place of each worker: the next call is there when one has ended."""
-        return min(2 * len(self._plan.slots) * self._plan.max_batch_size, self._plan.queue_size)
+        return min(2 * max(1, len(self._plan.slots)) * self._plan.max_batch_size, self._plan.queue_size)
 
     @property
     def engine(self) -> Mapping[str, Any]:
@@ -97,9 +97,10 @@ class LocalRunner:
         name = secrets.token_hex(12)
         if ask.embedded:
             place = self._plan.store / name / "in"
+            place.mkdir(parents=True)
             inputs, files = await self._acceptor.document(self._command, ask.inputs, place)
         else:
-            files = await self._acceptor.files(self._command, ask.files) if self._command.file_inputs else {}
+            files = await self._acceptor.files(self._command, ask.files)
             inputs = await self._acceptor.body(self._command, ask.inputs, files.keys())
         return Call(self._command.name, inputs, files, self._timeout, id=name)
 

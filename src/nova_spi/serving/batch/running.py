@@ -133,8 +133,6 @@ class Working:
                 await self._one(item)
         except CannotGoOn as stopped:
             self._end(stopped.error)
-        except OSError as error:
-            self._end(_unwritable(error))
         except NovaSpiError as error:
             self._end(error)
 
@@ -151,6 +149,8 @@ class Working:
         answer = await self._runner.run(ask)
         try:
             self._write(ask, await self._kept(item, answer))
+        except OSError as error:
+            raise _unwritable(error) from error
         finally:
             answer.release()
 
