@@ -29,12 +29,12 @@ def write(plan: Plan, path: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    text = json.dumps({"nova_spi_plan": VERSION, "plan": _plain(plan)}, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({"nova_spi_plan": VERSION, "plan": _plain(plan)}, allow_nan=False)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as stream:
-        stream.write(text.encode("utf-8", "surrogateescape"))
+        stream.write(text.encode("ascii"))
     fresh.replace(path)
 
 
@@ -52,7 +52,7 @@ def read(path: Path) -> Plan:
     if len(text) > MAX_BYTES:
         raise _damaged(path, f"It is longer than {MAX_BYTES} bytes.")
     try:
-        found = json.loads(text.decode("utf-8", "surrogateescape"))
+        found = json.loads(text)
         if not isinstance(found, dict) or found.get("nova_spi_plan") != VERSION:
             raise _damaged(path, "It is no plan of this version of nova-spi.")
         plan = _made(Plan, found.get("plan"))
