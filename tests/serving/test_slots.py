@@ -42,7 +42,7 @@ def tree(folder: Path) -> dict[str, tuple[object, ...]]:
         name = path.relative_to(folder).as_posix()
         mode = stat.S_IMODE(path.lstat().st_mode)
         if path.is_symlink():
-            found[name] = ("link", os.readlink(path))
+            found[name] = ("link", str(path.readlink()))
         elif path.is_dir():
             found[name] = ("folder", mode)
         else:
