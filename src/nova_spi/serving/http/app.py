@@ -79,16 +79,16 @@ class App:
         try:
             answer = await self._handle(request)
         except NovaSpiError as error:
-            answer = _failed(error)
+            answer = _failed(error, request.path)
         except ClientGone:
             return CLIENT_GONE
         except Exception:  # noqa: BLE001  # a defect of ours: the caller learns no more than that, the log has it all
             traceback.print_exc(file=sys.stderr)
-            answer = Response.failed(_DEFECT)
+            answer = _failed(_DEFECT, request.path)
         if self.closing or (not request.complete and b"expect" in request.headers):
             answer.headers = (*answer.headers, _CLOSE)
         if isinstance(answer, Response):
-            await send_whole(answer, send)
+            await send_whole(answer, request, send)
         elif isinstance(answer, Streamed):
             await send_stream(answer, request, send)
         else:
@@ -118,13 +118,16 @@ def _no_method(request: Request, found: dict[str, Found]) -> Answer:
     if request.method == "OPTIONS":
         return Response(200, b"", headers)
     error = UsageError(f"{request.path[:200]} does not take {request.method}.", code=METHOD)
-    answer = Response.failed(error)
+    answer = _failed(error, request.path)
     answer.headers = (*answer.headers, *headers)
     return answer
 
 
-def _failed(error: NovaSpiError) -> Response:
-    answer = Response.failed(error)
+def _failed(error: NovaSpiError, path: str) -> Response:
+    """An error in the shape that the callers of its face read."""
+    from nova_spi.serving.http import openai, v2
+
+    answer = next((face.refused for face in (v2, openai) if path.startswith(face.PATHS)), Response.failed)(error)
     if error.error_code == UNAUTHORISED:
         answer.headers = (*answer.headers, _CHALLENGE)
     return answer

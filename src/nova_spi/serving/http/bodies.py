@@ -2,19 +2,21 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nova_spi.errors import UsageError
+from nova_spi.serving.accepting import LARGE
+from nova_spi.serving.accepting_checked import CheckedFiles
 from nova_spi.serving.calls import Call, InputFile
 from nova_spi.serving.http.idempotency import digest
 from nova_spi.serving.http.messages import Request
 from nova_spi.serving.http.served import Served
 from nova_spi.serving.http.statuses import MEDIA_TYPE
 from nova_spi.serving.plan import ServedCommand
-
-_JSON = (b"application/json", b"")
-_FORM = b"multipart/form-data"
+from nova_spi.serving.uploads import is_form
 
 
 @dataclass(slots=True)
@@ -24,10 +26,14 @@ class Asked:
     Attributes:
         inputs: The values that are no files, to be spliced.
         files: The files; they belong to the call.
+        folder: Where these came to stand; it is to be removed after the call. None where there are none.
+        warnings: What was left out.
     """
 
     inputs: bytes
     files: Mapping[str, tuple[InputFile, ...]] = field(default_factory=dict)
+    folder: Path | None = None
+    warnings: tuple[str, ...] = ()
 
 
 async def read(request: Request, served: Served, command: ServedCommand) -> Asked:
@@ -36,16 +42,37 @@ async def read(request: Request, served: Served, command: ServedCommand) -> Aske
     Raises:
         UsageError: It is too large, of another type, or no JSON.
         InputInvalid: It does not meet the interface.
+        ExecutionError: The disk is full.
         ClientGone: The client went away.
     """
     said = request.headers.get(b"content-type", b"")
     kind = said.partition(b";")[0].strip().lower()
-    if kind in _JSON:
+    if kind == b"application/json" or not kind:
         body = await request.body(served.limits.body_bytes)
         if body and not kind:
             raise _wrong_type(command, said)
-        return Asked(await served.acceptor.body(command, body))
+        if not command.file_inputs:
+            if len(body) <= LARGE:
+                return Asked(served.acceptor.json(command, body))
+            return Asked(await served.acceptor.body(command, body))
+        folder = _folder(served)
+        return _asked(folder, await served.acceptor.document(command, body, folder))
+    if is_form(said):
+        folder = _folder(served)
+        return _asked(folder, await served.acceptor.form(command, request.chunks(), said, folder))
     raise _wrong_type(command, said)
+
+
+def _folder(served: Served) -> Path:
+    """A place for the files of one call, which is made when there are any."""
+    incoming = served.plan.folder / "incoming"
+    incoming.mkdir(mode=0o700, exist_ok=True)
+    return incoming / secrets.token_hex(12)
+
+
+def _asked(folder: Path, found: tuple[bytes, CheckedFiles]) -> Asked:
+    inputs, files = found
+    return Asked(inputs, files, folder if folder.exists() else None, files.warnings)
 
 
 def _wrong_type(command: ServedCommand, said: bytes) -> UsageError:
@@ -74,9 +101,3 @@ def _contents(files: Mapping[str, tuple[InputFile, ...]]) -> list[bytes]:
                 content = hashlib.file_digest(opened, "blake2b").digest()
             found += [name.encode(), each.name.encode(), content]
     return found
-
-
-def discard(files: Mapping[str, tuple[InputFile, ...]]) -> None:
-    """Removes the files of a call that is not made."""
-    for each in (file for several in files.values() for file in several if file.ours):
-        each.path.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ An answer is an execution: at its end, or at once where the client would rather 
 or as events while it goes on (``Accept: text/event-stream``).
 """
 
-from nova_spi.serving.calls import Call, Execution
+from nova_spi.serving.calls import Call
 from nova_spi.serving.http import bodies
 from nova_spi.serving.http.events import follow
 from nova_spi.serving.http.idempotency import checked
@@ -16,7 +16,7 @@ from nova_spi.serving.http.routes import Answer, Route
 from nova_spi.serving.http.served import Served
 from nova_spi.serving.http.statuses import retry_after, status_of
 
-_REPLAYED = (b"idempotency-replayed", b"true")
+_REPLAYED: Headers = ((b"idempotency-replayed", b"true"),)
 
 
 async def index(request: Request, served: Served) -> Response:
@@ -45,24 +45,35 @@ async def run(request: Request, served: Served, name: str) -> Answer:
     asked = await bodies.read(request, served, command)
     stream = request.wants_events and not prefers.asynchronous
     call = Call(command.name, asked.inputs, asked.files, stream=stream)
-    if key is not None:
-        kept, replayed = await _once(served, call, key, lasting=True)
+    try:
+        kept, replayed = await _taken_up(served, call, key, lasting=prefers.asynchronous)
+    except BaseException:  # whatever happened, nothing stays of a call that is not made
+        _discard(served, asked)
+        raise
+    if replayed:
+        _discard(served, asked)
     else:
-        kept, replayed = served.submit(call, lasting=prefers.asynchronous), False
-    return await _answer(request, served, kept, prefers, (_REPLAYED,) if replayed else (), stream=stream)
+        kept.folder, kept.warnings = asked.folder, asked.warnings
+    return await _answer(request, served, kept, prefers, _REPLAYED if replayed else (), stream=stream)
 
 
-async def _once(served: Served, call: Call, key: bytes, *, lasting: bool) -> tuple[Kept, bool]:
-    """The execution of a key: a new one, or the one that answers the same request already."""
-    print_ = await bodies.fingerprint(call)
-    found = served.keys.find(key, print_)
-    kept = None if found is None else served.executions.get(found)
-    if kept is not None:
-        bodies.discard(call.files)
-        return kept, True
-    kept = served.submit(call, lasting=lasting)
-    served.keys.remember(key, print_, call.id)
+async def _taken_up(served: Served, call: Call, key: bytes | None, *, lasting: bool) -> tuple[Kept, bool]:
+    """The execution of a call; True where one with the same key answers it already."""
+    if key is None:
+        return served.submit(call, lasting=lasting), False
+    digest = await bodies.fingerprint(call)
+    known = served.keys.find(key, digest)
+    found = None if known is None else served.executions.get(known)
+    if found is not None:
+        return found, True
+    kept = served.submit(call, lasting=True)
+    served.keys.remember(key, digest, call.id)
     return kept, False
+
+
+def _discard(served: Served, asked: bodies.Asked) -> None:
+    if asked.folder is not None:
+        served.executions.discard(asked.folder)
 
 
 async def _answer(
@@ -70,30 +81,28 @@ async def _answer(
 ) -> Answer:
     if stream:
         return follow(kept, request, headers=headers)
-    if not prefers.asynchronous:
-        return rendered(await served.wait(kept, request), headers)
     execution = kept.execution
-    if prefers.seconds:
+    if not prefers.asynchronous:
+        await served.wait(kept, request)
+    elif prefers.seconds:
         await served.wait(kept, request, prefers.seconds)
     if execution.done.done():
-        return rendered(execution, headers)
+        return rendered(kept, headers)
     applied = b"respond-async" + (b", wait=%d" % prefers.seconds if prefers.seconds else b"")
-    return Response(202, document(execution), (*JSON, _location(execution), (b"preference-applied", applied), *headers))
+    location = f"/v1/executions/{execution.id}".encode()
+    more = ((b"location", location), (b"preference-applied", applied))
+    return Response(202, document(kept), JSON + more + headers)
 
 
-def rendered(execution: Execution, headers: Headers = ()) -> Response:
+def rendered(kept: Kept, headers: Headers = ()) -> Response:
     """The answer that is an execution that has ended: its status says how."""
-    error = execution.error
+    error = kept.execution.error
     if error is None:
-        return Response(200, document(execution), JSON + headers)
+        return Response(200, document(kept), JSON + headers if headers else JSON)
     after = retry_after(error)
     if after is not None:
         headers = (*headers, (b"retry-after", b"%d" % after))
-    return Response(status_of(error), document(execution), JSON + headers)
-
-
-def _location(execution: Execution) -> tuple[bytes, bytes]:
-    return b"location", f"/v1/executions/{execution.id}".encode()
+    return Response(status_of(error), document(kept), JSON + headers)
 
 
 ROUTES = (

@@ -127,14 +127,15 @@ def follow(kept: Kept, request: Request, *, logs: bool = False, headers: Headers
                 async for chunk in reader.chunks():
                     yield chunk
             if execution.done.done():
-                yield _last(execution, logs)
+                yield _last(kept, logs)
         finally:
             reader.close()
 
     return Streamed(200, (*HEADERS, location, *headers), chunks())
 
 
-def _last(execution: Execution, logs: bool) -> bytes:
+def _last(kept: Kept, logs: bool) -> bytes:
+    execution = kept.execution
     if logs:
         return event("ended", compact({"status": execution.status}))
-    return event("result" if execution.error is None else "error", document(execution))
+    return event("result" if execution.error is None else "error", document(kept))

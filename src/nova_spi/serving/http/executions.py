@@ -30,15 +30,15 @@ def _kept(served: Served, identifier: str) -> Kept:
 
 async def show(request: Request, served: Served, id: str) -> Response:
     """How an execution stands; its outputs or its error once it has ended."""
-    return Response(200, document(_kept(served, id).execution), (*JSON, UNKEPT))
+    return Response(200, document(_kept(served, id)), (*JSON, UNKEPT))
 
 
 async def delete(request: Request, served: Served, id: str) -> Response:
     """Ends an execution where it is going on, and lets go of it with all that it left; answers how it stood last."""
     kept = _kept(served, id)
     kept.execution.cancel()
-    execution = await served.wait(kept, request)
-    answer = Response(200, document(execution), (*JSON, UNKEPT))
+    await served.wait(kept, request)
+    answer = Response(200, document(kept), (*JSON, UNKEPT))
     served.executions.remove(id)
     return answer
 

@@ -44,12 +44,16 @@ class Kept:
         execution: The execution.
         waiting: How many requests wait for its end; when the last of them goes it is cancelled,
         lasting: unless somebody may come for it later: it was begun to be fetched, or has an idempotency key.
+        folder: Where its input files came in; it goes at its end.
+        warnings: What its caller should know.
         memory_bytes, file_bytes: What it takes, once it has ended.
     """
 
     execution: Execution
     waiting: int = 0
     lasting: bool = False
+    folder: Path | None = None
+    warnings: tuple[str, ...] = ()
     memory_bytes: int = 0
     file_bytes: int = 0
 
@@ -94,6 +98,8 @@ class Executions:
         """Takes in one that begins."""
         kept = self._all[execution.call.id] = Kept(execution, lasting=lasting)
         self.pending_bytes += len(execution.call.inputs)
+        if execution.done.done():
+            self.ended(execution)
         return kept
 
     def get(self, identifier: str) -> Kept | None:
@@ -109,6 +115,8 @@ class Executions:
         self.pending_bytes -= len(execution.call.inputs)
         if len(execution.call.inputs) > PER_EXECUTION:
             execution.call = dataclasses.replace(execution.call, inputs=b"{}", files={})
+        if kept.folder is not None:
+            self.discard(kept.folder)
         kept.memory_bytes = _memory_bytes(execution)
         kept.file_bytes = sum(file.size for files in execution.files.values() for file in files)
         self._ended[execution.call.id] = kept
@@ -124,6 +132,13 @@ class Executions:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def discard(self, folder: Path) -> None:
+        """Removes a folder beside."""
+        loop = asyncio.get_running_loop()
+        removing = loop.run_in_executor(None, lambda: shutil.rmtree(folder, ignore_errors=True))
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
 
     async def close(self) -> None:
         """Waits until the files of what was let go are gone."""
@@ -153,10 +168,7 @@ class Executions:
         for told in self.on_forget:
             told(identifier)
         if kept.execution.files:
-            loop = asyncio.get_running_loop()
-            removing = loop.run_in_executor(None, lambda: shutil.rmtree(self.store / identifier, ignore_errors=True))
-            self._removing.add(removing)
-            removing.add_done_callback(self._removing.discard)
+            self.discard(self.store / identifier)
 
 
 def _memory_bytes(execution: Execution) -> int:

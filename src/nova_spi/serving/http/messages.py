@@ -29,6 +29,10 @@ class Connection(Protocol):
         """Ends the connection at once."""
         ...
 
+    def answer(self, cycle: object, body: bytes) -> bool:
+        """Answers with 200 and JSON, faster than ASGI does; False where it has to be done ASGI's way."""
+        ...
+
 
 class ClientGone(Exception):
     """The client went away while its request was still being read; there is nobody to answer."""
@@ -42,17 +46,30 @@ class Request:
         path: Decoded; starts with ``/``.
         headers: By lower-case name; of one that came several times all values, joined by a comma.
         connection: Tells when the client goes; None where the server cannot tell.
+        cycle: What `Connection.answer` wants to know.
         complete: The body has been read to its end.
         doubled: A header that may come once and came twice; such a request is refused.
         trusted: The caller knows the token, or there is none; only what is public is answered without.
     """
 
-    __slots__ = ("_query", "_receive", "complete", "connection", "doubled", "headers", "method", "path", "trusted")
+    __slots__ = (
+        "_query",
+        "_receive",
+        "complete",
+        "connection",
+        "cycle",
+        "doubled",
+        "headers",
+        "method",
+        "path",
+        "trusted",
+    )
 
     def __init__(self, scope: Mapping[str, Any], receive: Callable[[], Any]) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.connection: Connection | None = scope.get("nova_spi.connection")
+        self.cycle: object = scope.get("nova_spi.cycle")
         self.complete = False
         self.trusted = False
         self.doubled: bytes | None = None

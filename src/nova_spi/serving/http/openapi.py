@@ -20,6 +20,7 @@ def document(plan: Plan, *, secured: bool) -> dict[str, Any]:
         plan: What is served.
         secured: Whether callers need a token.
     """
+    from nova_spi.serving.http.openai import openapi_paths as openai_paths
     from nova_spi.serving.http.v2 import openapi_paths as v2_paths
 
     commands = list(plan.commands.values())
@@ -28,7 +29,7 @@ def document(plan: Plan, *, secured: bool) -> dict[str, Any]:
         "openapi": "3.1.0",
         "jsonSchemaDialect": DIALECTS["2020-12"],
         "info": {"title": plan.name, "version": plan.version, "description": plan.description},
-        "paths": own | v2_paths(plan),
+        "paths": own | v2_paths(plan) | openai_paths(plan),
         "components": {"schemas": schemas(commands) | {"Health": _health()}},
     }
     if secured:

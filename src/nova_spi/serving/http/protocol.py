@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEADER_BYTES = 32 * 1024
 """Of a request's first line and headers together."""
@@ -21,6 +21,7 @@ HEADER_SECONDS = 30.0
 LEAST_RATE = 500
 """Bytes a second that a body comes with, on the whole, after `HEADER_SECONDS`."""
 SWEEP_SECONDS = 5.0
+_JSON = STATUS_LINE[200] + b"content-type: application/json\r\n"
 
 
 class Refused(Exception):
@@ -69,6 +70,33 @@ class Protocol(HttpToolsProtocol):
         """Ends the connection at once."""
         self.transport.abort()
 
+    def answer(self, cycle: object, body: bytes) -> bool:
+        """Answers a request with 200 and JSON in one piece, which is one packet and not two; False where that cannot be.
+
+        It does what `RequestResponseCycle.send` of uvicorn 0.54 does for such an answer.
+
+        Args:
+            cycle: What ``nova_spi.cycle`` of the request's scope is.
+            body: The JSON.
+        """
+        if (
+            not isinstance(cycle, RequestResponseCycle)
+            or cycle.response_started
+            or not cycle.keep_alive
+            or self.flow.write_paused
+            or cycle.waiting_for_100_continue
+        ):
+            return False
+        if self.lost:
+            return True
+        dates = cycle.default_headers
+        date = b"date: %b\r\n" % dates[0][1] if dates else b""
+        self.transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (_JSON, date, len(body), body))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Counts what comes before a request's body."""
         self._last = self.loop.time()
@@ -86,7 +114,6 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._unwanted = self._body = 0
-        self.scope["nova_spi.connection"] = self  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
 
     def on_headers_complete(self) -> None:
         """Its headers are whole."""
@@ -97,6 +124,8 @@ class Protocol(HttpToolsProtocol):
             raise self._too_long()
         self._head = -1
         super().on_headers_complete()
+        self.scope["nova_spi.connection"] = self  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
+        self.scope["nova_spi.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key]  # as above
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body; after the answer it is thrown away, and ends the connection when it is too much."""

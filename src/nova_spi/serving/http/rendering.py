@@ -8,14 +8,16 @@ from urllib.parse import quote
 
 from nova_spi.interface.facts import MediaProblem
 from nova_spi.serving.calls import Execution, OutputFile
+from nova_spi.serving.http.keeping import Kept
 
 _TEMPLATE = (
-    b'{"id":"%b","command":%b,"status":"%b","outputs":%b,"error":%b,"created_at":%b,"started_at":%b,"finished_at":%b}'
+    b'{"id":"%b","command":%b,"status":"%b","outputs":%b,"error":%b,"created_at":%b,"started_at":%b,"finished_at":%b%b}'
 )
 
 
-def document(execution: Execution) -> bytes:
-    """The JSON object that every face gives of an execution."""
+def document(kept: Kept) -> bytes:
+    """The JSON object that is given of an execution."""
+    execution = kept.execution
     outputs, error = execution.outputs, execution.error
     if outputs is None:
         outputs = b"null"
@@ -30,6 +32,7 @@ def document(execution: Execution) -> bytes:
         _moment(execution.created_at),
         _moment(execution.started_at),
         _moment(execution.finished_at),
+        b',"warnings":' + compact(kept.warnings) if kept.warnings else b"",
     )
 
 

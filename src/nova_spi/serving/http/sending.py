@@ -6,16 +6,19 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from nova_spi.serving.http.messages import FileAnswer, Headers, Request, Response, Streamed
+from nova_spi.serving.http.messages import JSON, FileAnswer, Headers, Request, Response, Streamed
 from nova_spi.serving.http.routes import not_found
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _PIECE = 256 * 1024
 
 
-async def send_whole(answer: Response, send: Send) -> None:
+async def send_whole(answer: Response, request: Request, send: Send) -> None:
     """Sends an answer that is whole."""
-    body = answer.body
+    body, connection = answer.body, request.connection
+    plain = answer.headers is JSON and answer.status == 200 and request.method != "HEAD"
+    if plain and connection is not None and connection.answer(request.cycle, body):
+        return
     headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -69,7 +72,7 @@ async def send_file(answer: FileAnswer, request: Request, send: Send) -> None:
     try:
         opened = os.open(answer.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
-        await send_whole(Response.failed(not_found(request.path)), send)
+        await send_whole(Response.failed(not_found(request.path)), request, send)
         return
     loop = asyncio.get_running_loop()
     try:

@@ -39,10 +39,12 @@ class Limits:
 
     Attributes:
         body_bytes: Of a body that is held in memory.
+        file_bytes: Of a file whose parameter has no ``max_size_bytes``.
         pending_bytes: Of the inputs of all calls that wait or run, together.
     """
 
     body_bytes: int = 64 * 1024 * 1024
+    file_bytes: int = 10 * 1024**3
     pending_bytes: int = 512 * 1024 * 1024
 
 

@@ -1,0 +1,206 @@
+"""The server process: ``python -m nova_spi.serving.server PLAN``, which ``nova-spi serve`` becomes.
+
+It reads a plan, has a supervisor load the model, and answers over HTTP until it is told to end. SIGTERM and SIGINT let
+what was taken up come to its end, and take nothing new; a second one ends at once. It loads none of the libraries that
+read manifests, so that it stays small.
+"""
+
+import argparse
+import asyncio
+import gc
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import uvloop
+
+from nova_spi.errors import NovaSpiError, UsageError
+from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.announcing import Announcer
+from nova_spi.serving.engines import engine_of
+from nova_spi.serving.http import listening, tokens
+from nova_spi.serving.http.app import App
+from nova_spi.serving.http.authorising import is_loopback
+from nova_spi.serving.http.hosting import Host
+from nova_spi.serving.http.idempotency import Keys
+from nova_spi.serving.http.keeping import Executions
+from nova_spi.serving.http.metrics import Metrics
+from nova_spi.serving.http.served import Limits, Served
+from nova_spi.serving.plan import Plan
+from nova_spi.serving.plan_text import read
+from nova_spi.serving.slots import remove
+from nova_spi.serving.supervisor import Supervisor
+
+STATUSES = {signal.SIGTERM: 0, signal.SIGINT: 130}
+"""The exit status after a signal that let everything come to its end."""
+CLOSING_SECONDS = 5.0
+"""What workers get to end when a second signal comes."""
+
+
+class Serving:
+    """One server, from its first line to its last.
+
+    Args:
+        plan: What is served.
+        listener: The socket, which listens already.
+        token: What callers must know; None on loopback alone.
+        limits: What callers may use.
+        drain_seconds: What calls that were taken up get at the end; None is as long as the slowest command may take.
+        announcer: Says what happens.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        listener: socket.socket,
+        token: tokens.Token | None,
+        limits: Limits,
+        drain_seconds: float | None,
+        announcer: Announcer,
+    ) -> None:
+        self._plan = plan
+        self._listener = listener
+        self._token = token
+        self._announcer = announcer
+        longest = max(command.timeout_seconds for command in plan.commands.values())
+        self._drain_seconds = longest + plan.grace_seconds if drain_seconds is None else drain_seconds
+        self._supervisor = Supervisor(plan, engine_of(plan))
+        self._acceptor = Acceptor(plan, max_file_bytes=limits.file_bytes)
+        executions, keys = Executions(plan.store), Keys()
+        executions.on_forget.append(keys.forget)
+        self._served = Served(
+            plan, self._supervisor, self._acceptor, executions, Metrics(), keys, limits, secured=token is not None
+        )
+        self._app = App(self._served, None if token is None else token.text)
+        self._heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
+
+    async def run(self) -> int:
+        """Serves until it is told to end; the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in STATUSES:
+            loop.add_signal_handler(number, self._heard.put_nowait, number)
+        host = Host(self._app, self._listener, listening.most_connections())
+        hosting = asyncio.ensure_future(host.host())
+        self._announce()
+        began = time.monotonic()
+        await self._supervisor.start()
+        loading = asyncio.ensure_future(self._tell_ready(began))
+        gc.freeze()
+        try:
+            first = await self._heard.get()
+            ending = asyncio.ensure_future(self._end(host, hosting))
+            again = asyncio.ensure_future(self._heard.get())
+            await asyncio.wait((ending, again), return_when=asyncio.FIRST_COMPLETED)
+            if again.done():
+                return 128 + again.result()
+            return STATUSES[first]
+        finally:
+            loading.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._close(), CLOSING_SECONDS)
+
+    async def _end(self, host: Host, hosting: "asyncio.Future[None]") -> None:
+        """Takes nothing new, lets the rest come to its end, and its answers out."""
+        self._announcer.tell("draining", "Ending: calls that were taken up are finished. Once more ends at once.")
+        self._app.closing = True
+        await self._supervisor.drain(self._drain_seconds)
+        host.should_exit = True
+        await hosting
+
+    async def _close(self) -> None:
+        await self._supervisor.close()
+        await self._acceptor.close()
+        await self._served.executions.close()
+
+    async def _tell_ready(self, began: float) -> None:
+        try:
+            await self._supervisor.ready()
+        except NovaSpiError as error:
+            self._announcer.fail(error)
+            return
+        for warning in self._supervisor.warnings:
+            self._announcer.warn(warning)
+        seconds = time.monotonic() - began
+        self._announcer.tell("ready", f"The model is ready ({seconds:.1f} s)", seconds=round(seconds, 3))
+
+    def _announce(self) -> None:
+        plan, token, url = self._plan, self._token, listening.url(self._listener)
+        workers = f"{len(plan.slots)} worker{'s' if len(plan.slots) > 1 else ''}"
+        text = f"Serving {plan.name} {plan.version} on {url} ({workers}, {plan.level})"
+        if token is not None:
+            text += f"\nThe token is in {token.path}"
+        self._announcer.tell(
+            "serving",
+            text,
+            name=plan.name,
+            version=plan.version,
+            url=url,
+            workers=len(plan.slots),
+            engine=plan.engine,
+            level=plan.level,
+            token_file=None if token is None else str(token.path),
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; its exit status."""
+    said = _parser().parse_args(arguments)
+    announcer = Announcer(machine=said.output_format == "json", silent=said.silent)
+    try:
+        plan = read(said.plan)
+    except NovaSpiError as error:
+        announcer.fail(error)
+        return error.exit_status
+    try:
+        return _serve(plan, said, announcer)
+    except NovaSpiError as error:
+        announcer.fail(error)
+        return error.exit_status
+    finally:
+        remove(plan)
+
+
+def _serve(plan: Plan, said: argparse.Namespace, announcer: Announcer) -> int:
+    token = tokens.read(said.token_file) if said.token_file else None
+    if token is None and not is_loopback(said.host):
+        token = tokens.make(plan.folder / "token")
+    if token is not None and token.readable:
+        announcer.warn(f"Others can read {token.path}: chmod 600 {token.path}")
+    limits = Limits(body_bytes=said.max_body_size)
+    with _listener(said) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # The runner's own way with Ctrl-C cancels all; ours lets calls come to their end.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return runner.run(Serving(plan, opened, token, limits, said.drain_timeout, announcer).run())
+
+
+def _listener(said: argparse.Namespace) -> socket.socket:
+    if said.listener is None:
+        return listening.bind(said.host, said.port)
+    try:
+        opened = socket.socket(fileno=said.listener)
+    except OSError as error:
+        raise UsageError(f"Descriptor {said.listener} is no socket.", why=error.strerror or "") from error
+    opened.set_inheritable(False)
+    return opened
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m nova_spi.serving.server", description="Serve a prepared model.")
+    parser.add_argument("plan", type=Path, help="what nova-spi serve has prepared; it is removed at the end")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--listener", type=int, help="an inherited socket that listens; instead of a port")
+    parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--max-body-size", type=int, default=Limits().body_bytes, help="bytes")
+    parser.add_argument("--drain-timeout", type=float, help="seconds")
+    parser.add_argument("--output-format", choices=("text", "json"), default="text")
+    parser.add_argument("--silent", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
