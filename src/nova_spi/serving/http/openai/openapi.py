@@ -48,7 +48,7 @@ def _get(summary: str, schema: Schema) -> dict[str, Any]:
 def _post(summary: str, kind: Kind, text_model: TextModel) -> dict[str, Any]:
     error = _object(error=_object(message=_TEXT, type=_TEXT, param=_nullable(_TEXT), code=_nullable(_TEXT)))
     answer = _json("The completion; with stream, its pieces as server-sent events.", _completion(kind))
-    answer["content"]["text/event-stream"] = {"schema": _TEXT}
+    answer["content"]["text/event-stream"] = {"schema": _object(data=_TEXT)}
     return {
         "tags": ["OpenAI"],
         "summary": summary,

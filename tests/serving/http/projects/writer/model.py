@@ -10,6 +10,7 @@ def predict(prompt, max_tokens, temperature, stop=None):
     if words[:1] == ["sleep"]:
         time.sleep(float(words[1]))
     said, reason = 0, "stop"
+    yield {"text": ""}
     for word in words:
         if word in (stop or ()):
             break

@@ -1,0 +1,5 @@
+"""Says the same number again."""
+
+
+def predict(number):
+    return number
