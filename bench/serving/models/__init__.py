@@ -1,0 +1,1 @@
+"""The model that is served, as each server wants it."""
