@@ -57,10 +57,24 @@ class Shared:
             if self._loop is not None and hasattr(pieces, "aclose"):
                 self._run(pieces.aclose())
 
-    def cancel(self) -> bool:
-        """Cancel what is waited for just now; True where there is something. To be said in the thread that waits."""
+    def cancel(self, *, inside: bool) -> bool:
+        """Cancel what is waited for just now, without raising anything in a running event loop.
+
+        To be said in the thread of the loop, as a signal's handler is.
+
+        Args:
+            inside: Whether that thread is in code of the model, not of the loop.
+
+        Returns:
+            False where there is nothing to cancel so: no loop is running, or it is the model's code for this very call
+            that keeps it from going on.
+        """
         loop, task = self._loop, self._task
         if loop is None or task is None or not loop.is_running():
+            return False
+        from asyncio import current_task
+
+        if inside and current_task(loop) is task:
             return False
         # Not `task.cancel()` alone: the loop may be asleep, and only this wakes it.
         loop.call_soon_threadsafe(task.cancel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import select
 import socket
 import threading
 import time
@@ -15,11 +16,12 @@ from .interrupting import Interruption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Optional
 
 ABANDONED_SECONDS = 3.0
 """What a worker gets to end by itself when its supervisor has gone."""
+AGAIN_MILLISECONDS = 20
+"""Between two signals to a call that has not noticed the first."""
 _HIGHEST = 1024
 """Descriptors from here on are beyond what select(2) can wait for."""
 _ROOM = 24
@@ -111,9 +113,9 @@ class Channel:
         """Whether this is still the process that answers, and no child of it."""
         return os.getpid() == self._process
 
-    def listen(self, cancel: Callable[[int], None]) -> None:
-        """Wait on control, in a thread of its own, and hand on the numbers of calls that are to end."""
-        threading.Thread(target=self._listen, args=(cancel,), name="spi-control", daemon=True).start()
+    def listen(self) -> None:
+        """Wait on control, in a thread of its own, for the numbers of calls that are to end."""
+        threading.Thread(target=self._listen, name="spi-control", daemon=True).start()
 
     def fork(self, calls: socket.socket) -> int:
         """Fork, as ``os.fork``; the child is a worker too, with ``calls`` in place of the wire."""
@@ -126,23 +128,33 @@ class Channel:
             self._process = os.getpid()
             self._lock = threading.Lock()
             self._shut()
-            self.calls = calls
+            self.calls = socket.socket(fileno=_high(calls.detach()))
         return process
 
-    def _listen(self, cancel: Callable[[int], None]) -> None:
+    def _listen(self) -> None:
+        poller = select.poll()
+        poller.register(self.control, select.POLLIN)
+        waiting = False
         with suppress(OSError, frames.FrameInvalid):
             while True:
+                if waiting and not poller.poll(AGAIN_MILLISECONDS):
+                    waiting = self.interruption.insist()
+                    continue
                 frame = frames.receive(self.control)
                 if frame is None:
                     break
                 if frame[0] == frames.CANCEL:
-                    cancel(frame[1])
-        self._abandoned(cancel)
+                    self.interruption.ask(frame[1])
+                    waiting = True
+        self._abandoned()
 
-    def _abandoned(self, cancel: Callable[[int], None]) -> None:
+    def _abandoned(self) -> None:
         """The supervisor has gone, whatever killed it: nobody waits for what goes on here."""
-        cancel(self.open)
-        time.sleep(ABANDONED_SECONDS)
+        end = time.monotonic() + ABANDONED_SECONDS
+        self.interruption.ask(self.open)
+        while time.monotonic() < end:
+            time.sleep(AGAIN_MILLISECONDS / 1000)
+            self.interruption.insist()
         os._exit(1)
 
     def _leave(self) -> None:

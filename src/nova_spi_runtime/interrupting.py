@@ -33,13 +33,13 @@ class Interruption:
     Attributes:
         current: The number of the call that is going on in the main thread; 0 outside of the model's code.
         hit: Whether it has been interrupted.
-        soft: Cancels what an event loop waits for, if one does, and says whether it did.
+        soft: Cancels what a running event loop waits for, and says whether it could; see `calling.Shared.cancel`.
     """
 
     def __init__(self) -> None:
         self.current = 0
         self.hit = False
-        self.soft: Callable[[], bool] = lambda: False
+        self.soft: Callable[..., bool] = lambda *, inside: False
         self._wanted = 0
         self._held = self._late = False
         self._whole_process = 0
@@ -52,18 +52,34 @@ class Interruption:
             signal.signal(SIGNAL, self._handler)
 
     def ask(self, number: int) -> None:
-        """End the call of this number, now or where it begins; one that is over is not touched. In another thread."""
+        """End the call of this number, now or where it begins; one that is over is not touched. In another thread.
+
+        Once may not be enough: see `insist`.
+        """
         self._wanted = max(self._wanted, number)
-        if self.current == number:
-            signal.pthread_kill(self._main, SIGNAL)
+        self.insist()
+
+    def insist(self) -> bool:
+        """Send the signal again, as long as the call that is to end has not noticed; False where there is none.
+
+        Python notes a signal and runs its handler later. Where the main thread enters a system call in between, it
+        sleeps on, and only another signal wakes it.
+        """
+        if not self.current or self.current != self._wanted:
+            return False
+        signal.pthread_kill(self._main, SIGNAL)
+        return True
 
     def asked(self, number: int) -> bool:
         """Whether somebody wants the end of this call."""
         return self._wanted == number
 
     def own_process(self, number: int) -> None:
-        """This process is the call's own: the signal means this call, whoever sends it and whenever it comes."""
+        """From now on the signal means this call, whoever sends it and whenever: its process is the call's own."""
         self._whole_process = number
+
+    def begin_process(self) -> None:
+        """This is a forked child of the process that was asked until now."""
         self._main = threading.get_ident()
         self._held = self._late = False
 
@@ -114,8 +130,8 @@ class Interruption:
         if self._held:
             self._late = True
             return
-        # Inside of an event loop's own code an exception would leave the loop half done.
-        if frame is not None and _is_machinery(frame.f_code.co_filename) and self.soft():
+        # In an event loop's own code, or in another task, an exception would hit what is not this call's.
+        if self.soft(inside=frame is not None and not _is_machinery(frame.f_code.co_filename)):
             self.hit = True
             self.current = 0
             return

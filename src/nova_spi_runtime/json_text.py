@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from json import JSONDecodeError, JSONDecoder, dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def parse_json(text: str | bytes) -> Any:
         return _DECODER.decode(text)
     except JsonInvalid:
         raise
-    except json.JSONDecodeError as problem:
+    except JSONDecodeError as problem:
         raise JsonInvalid(f"{problem.msg} at line {problem.lineno}, column {problem.colno}") from None
     except UnicodeDecodeError as problem:
         raise JsonInvalid(f"it is not UTF-8 at byte {problem.start}") from None
@@ -42,7 +42,7 @@ def parse_json(text: str | bytes) -> Any:
 def write_json(value: Any, *, indent: int | None = None) -> str:
     """JSON text of a value that holds nothing but JSON's own types."""
     separators = (",", ": ") if indent else (",", ":")
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    return dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,4 +63,4 @@ def _constant(name: str) -> NoReturn:
     raise JsonInvalid(f"{name} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)  # making one takes as long as reading
+_DECODER = JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)  # making one takes as long as reading

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from json import dumps
 
 from .calling import Target
 from .containers import any_json
@@ -216,7 +216,7 @@ def _error_text(error: SPIError) -> bytes:
     document = error.to_dict()
     document["message"] = one_line(error.message)
     # Half a surrogate pair, as in the name of a file that is not UTF-8, must not lose us the error.
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+    return dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _of_piece(parameter: Parameter) -> Callable[[Any], Any]:

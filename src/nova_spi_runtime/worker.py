@@ -7,15 +7,17 @@ worker, and its supervisor starts another one.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
+from json import loads
 
 from . import frames, progressing
 from .calling import Shared
 from .channel import Channel
 from .errors import SPIError
+from .forking import VARIABLE as FORKS
+from .forking import Forks
 from .health_question import HealthQuestion
 from .json_text import write_json
 from .manifests import all_commands, find_manifest, load_manifest, work_dir_of
@@ -87,6 +89,7 @@ class Worker:
         if self._folders is not None:
             self._folders.begin()
         self._unswept = self._touched = False
+        self._forks = Forks(channel, self._shared) if os.environ.get(FORKS) == "1" else None
         self._surroundings.keep(places.work_dir)
         self._surroundings.restore()
         self._setup_seconds = time.monotonic() - began
@@ -99,12 +102,14 @@ class Worker:
         """
         channel = self._channel
         channel.interruption.install()
-        channel.listen(channel.interruption.ask)
+        if self._forks is None:
+            channel.listen()
+        receive = channel.receive if self._forks is None else self._forks.receive
         progressing.listen(self._progress)
         try:
             channel.answer(frames.READY, 0, write_json(self._ready()).encode())
             while True:
-                frame = channel.receive()
+                frame = receive()
                 if frame is None:
                     return 0
                 self._serve(*frame)
@@ -114,34 +119,37 @@ class Worker:
             progressing.listen(None)
 
     def _serve(self, kind: bytes, number: int, payload: bytes) -> None:
-        channel = self._channel
-        channel.open = number
-        channel.interruption.hit = False
-        answer = self.answer(kind, number, payload)
-        self._surroundings.restore()
-        if answer[0] == frames.ERROR:
-            _show(answer[1])
-        channel.interruption.install()
-        if len(answer[1]) > frames.MAX_PAYLOAD:
-            answer = failed(SPIError("output.invalid", f"The outputs are {len(answer[1])} bytes of JSON: give files."))
-        channel.answer(answer[0], number, answer[1])
+        self._channel.open = number
+        if self._forks is None:
+            answer = self._answer(kind, number, payload)
+        else:
+            answer = self._forks.answer(number, lambda: self._answer(kind, number, payload))
+            self._unswept = True
+        self._channel.answer(answer[0], number, answer[1])
         if self._unswept and self._folders is not None:
             self._folders.sweep(0 if answer[0] == frames.ERROR else number)
             self._unswept = False
 
-    def answer(self, kind: bytes, number: int, payload: bytes) -> Answer:
-        """What becomes of one frame, whatever the model does.
+    def _answer(self, kind: bytes, number: int, payload: bytes) -> Answer:
+        """What becomes of one frame, and everything ready for the next one."""
+        self._channel.interruption.hit = False
+        answer = self._tried(kind, number, payload)
+        self._surroundings.restore()
+        self._channel.interruption.install()
+        if len(answer[1]) > frames.MAX_PAYLOAD:
+            answer = failed(SPIError("output.invalid", f"The outputs are {len(answer[1])} bytes of JSON: give files."))
+        if answer[0] == frames.ERROR:
+            _show(answer[1])
+        return answer
 
-        Returns:
-            The kind and the payload of the answer.
-        """
+    def _tried(self, kind: bytes, number: int, payload: bytes) -> Answer:
         try:
             if kind == frames.CALL:
-                document = json.loads(payload)
+                document = loads(payload)
                 served = self._begin(document, document["id"], document.get("timeout_seconds"))
                 return served.one(number, document)
             if kind == frames.BATCH:
-                document = json.loads(payload)
+                document = loads(payload)
                 calls = document["calls"]
                 limits = [call["timeout_seconds"] for call in calls if call.get("timeout_seconds") is not None]
                 served = self._begin(document, ",".join(call["id"] for call in calls), min(limits, default=None))
@@ -205,7 +213,7 @@ def _put_first(folder: str) -> None:
 
 def _show(payload: bytes) -> None:
     """The error stands in the log too, where a run has it."""
-    error = json.loads(payload)
+    error = loads(payload)
     try:
         sys.stderr.write(error["traceback"] or f"spi: {error['code']}: {error['message']}\n")
         sys.stderr.flush()

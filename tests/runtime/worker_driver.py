@@ -143,6 +143,8 @@ class Driver:
 
     def close(self) -> int:
         """Go away, as a supervisor does; the exit status of the worker."""
+        if self.calls.fileno() < 0:
+            return self.process.wait(LONG)
         self.calls.close()
         self.control.close()
         try:
