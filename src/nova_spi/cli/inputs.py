@@ -40,13 +40,7 @@ def input_options(function: Function) -> Function:
 
     decorated = cast(Function, call)
     for option in (
-        click.option(
-            "--secret",
-            "secrets",
-            multiple=True,
-            metavar="NAME=@FILE",
-            help="A secret from a file; without it, from the environment.",
-        ),
+        secret_option,
         click.option(
             "--input-file",
             type=click.Path(path_type=Path, dir_okay=False),
@@ -129,20 +123,37 @@ def _secret(path: Path, name: str) -> str:
 
 def engine_options(function: Function) -> Function:
     """Adds ``--engine``, ``--require-isolation`` and ``--timeout`` to a command."""
-    choices: Callable[[Function], Function] = click.option(
-        "--engine",
-        type=Choice(["auto", "docker", "process", "ray"]),
-        help="Where to run.  [default: the settings' engine, else auto]",
-    )
     seconds: Callable[[Function], Function] = click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         help="When the run is ended.  [default: the manifest's]",
     )
+    return place_options(seconds(function))
+
+
+def place_options(function: Function) -> Function:
+    """Adds ``--engine`` and ``--require-isolation`` to a command."""
+    choices: Callable[[Function], Function] = click.option(
+        "--engine",
+        type=Choice(["auto", "docker", "process", "ray"]),
+        help="Where to run.  [default: the settings' engine, else auto]",
+    )
     least: Callable[[Function], Function] = click.option(
         "--require-isolation",
         type=click.Choice(["sandbox", "landlock", "process"]),
         help="Refuse to run with less. [default: the strongest that the machine has]",
     )
-    return choices(least(seconds(function)))
+    return choices(least(function))
+
+
+def secret_option(function: Function) -> Function:
+    """Adds ``--secret`` to a command, which receives the words as ``secrets``."""
+    option: Callable[[Function], Function] = click.option(
+        "--secret",
+        "secrets",
+        multiple=True,
+        metavar="NAME=@FILE",
+        help="A secret from a file; without it, from the environment.",
+    )
+    return option(function)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, Entry] = {
         ("test", "Run the manifest's test cases, or one run with inputs of your own."),
         ("batch", "Run a model on many inputs, here or on a Ray cluster; goes on where it stopped."),
         ("build", "Build an image of a model, without a daemon."),
+        ("serve", "Serve a model over HTTP, with workers that have it loaded."),
         ("inspect-image", "Show an image's model as a catalog does, and take its pictures out."),
         ("container", "Show, start and end the containers of this project."),
         ("doctor", "Say what works on this machine, and how to mend the rest."),

@@ -35,7 +35,7 @@ from nova_spi.serving.plan_text import read
 from nova_spi.serving.slots import remove
 from nova_spi.serving.supervisor import Supervisor
 
-STATUSES = {signal.SIGTERM: 0, signal.SIGINT: 130}
+STATUSES = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: 130}
 """The exit status after a signal that let everything come to its end."""
 CLOSING_SECONDS = 5.0
 """What workers get to end when a second signal comes."""
@@ -82,7 +82,9 @@ class Serving:
         """Serves until it is told to end; the exit status."""
         loop = asyncio.get_running_loop()
         for number in STATUSES:
-            loop.add_signal_handler(number, self._heard.put_nowait, number)
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup means it so
+                loop.add_signal_handler(number, self._heard.put_nowait, number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STATUSES)
         host = Host(self._app, self._listener, listening.most_connections())
         hosting = asyncio.ensure_future(host.host())
         self._announce()
@@ -91,7 +93,11 @@ class Serving:
         loading = asyncio.ensure_future(self._tell_ready(began))
         gc.freeze()
         try:
-            first = await self._heard.get()
+            hearing = asyncio.ensure_future(self._heard.get())
+            await asyncio.wait((hearing, hosting), return_when=asyncio.FIRST_COMPLETED)
+            if not hearing.done():
+                return 1
+            first = hearing.result()
             ending = asyncio.ensure_future(self._end(host, hosting))
             again = asyncio.ensure_future(self._heard.get())
             await asyncio.wait((ending, again), return_when=asyncio.FIRST_COMPLETED)
@@ -152,16 +158,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     announcer = Announcer(machine=said.output_format == "json", silent=said.silent)
     try:
         plan = read(said.plan)
+        try:
+            return _serve(plan, said, announcer)
+        finally:
+            remove(plan)
     except NovaSpiError as error:
         announcer.fail(error)
         return error.exit_status
-    try:
-        return _serve(plan, said, announcer)
-    except NovaSpiError as error:
-        announcer.fail(error)
-        return error.exit_status
-    finally:
-        remove(plan)
 
 
 def _serve(plan: Plan, said: argparse.Namespace, announcer: Announcer) -> int:
@@ -172,19 +175,21 @@ def _serve(plan: Plan, said: argparse.Namespace, announcer: Announcer) -> int:
         announcer.warn(f"Others can read {token.path}: chmod 600 {token.path}")
     limits = Limits(body_bytes=said.max_body_size)
     with _listener(said) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        # The runner's own way with Ctrl-C cancels all; ours lets calls come to their end.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # the runner would cancel everything at Ctrl-C
         return runner.run(Serving(plan, opened, token, limits, said.drain_timeout, announcer).run())
 
 
 def _listener(said: argparse.Namespace) -> socket.socket:
     if said.listener is None:
-        return listening.bind(said.host, said.port)
-    try:
-        opened = socket.socket(fileno=said.listener)
-    except OSError as error:
-        raise UsageError(f"Descriptor {said.listener} is no socket.", why=error.strerror or "") from error
-    opened.set_inheritable(False)
+        opened = listening.bind(said.host, said.port)
+    else:
+        try:
+            opened = socket.socket(fileno=said.listener)
+        except OSError as error:
+            raise UsageError(f"Descriptor {said.listener} is no socket.", why=error.strerror or "") from error
+        opened.set_inheritable(False)
+    listening.listen(opened)
     return opened
 
 
@@ -193,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("plan", type=Path, help="what nova-spi serve has prepared; it is removed at the end")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--listener", type=int, help="an inherited socket that listens; instead of a port")
+    parser.add_argument("--listener", type=int, help="an inherited socket that is bound; instead of a port")
     parser.add_argument("--token-file", type=Path)
     parser.add_argument("--max-body-size", type=int, default=Limits().body_bytes, help="bytes")
     parser.add_argument("--drain-timeout", type=float, help="seconds")

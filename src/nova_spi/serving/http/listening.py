@@ -16,7 +16,7 @@ SPARE_FILES = 256
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket on ``host``; port 0 takes a free one.
+    """A socket on ``host``; port 0 takes a free one. Until `listen` callers are refused, and do not wait.
 
     Raises:
         UsageError: The port is in use or not allowed, or the host is no address of this machine.
@@ -30,11 +30,23 @@ def bind(host: str, port: int) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind(address)
-        opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
         raise _unavailable(host, port, error) from error
     return opened
+
+
+def listen(bound: socket.socket) -> None:
+    """Lets callers in.
+
+    Raises:
+        UsageError: Another program has begun to listen there.
+    """
+    try:
+        bound.listen(BACKLOG)
+    except OSError as error:
+        host, port = bound.getsockname()[:2]
+        raise _unavailable(host, port, error) from error
 
 
 def _unavailable(host: str, port: int, error: OSError) -> UsageError:
