@@ -288,7 +288,7 @@ export class Fields {
         files.push(...field.files.map((file) => ({ name: field.name, file })));
       } catch (problem) {
         if (!(problem instanceof Invalid)) throw problem;
-        field.say(problem.message);
+        field.say(`${field.name} ${problem.message}.`);
         wrong ??= field;
       }
     }
@@ -321,8 +321,9 @@ export class Fields {
         strangers.push({ path, message });
         continue;
       }
-      const said = path === name ? message : `${path.slice(name.length).replace(/^\./, "")}: ${message}`;
-      field.say(field.error.textContent ? `${field.error.textContent}; ${said}` : said);
+      // What is said of a file begins with the file's own name.
+      const said = `${path}${field.parameter.type === "file" ? ":" : ""} ${message}.`;
+      field.say(field.error.textContent ? `${field.error.textContent}\n${said}` : said);
       first ??= field;
     }
     first?.focus();

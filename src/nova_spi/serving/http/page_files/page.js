@@ -262,6 +262,7 @@ function fail(error, execution) {
   $("failure").replaceChildren(...lines);
   $("failure").hidden = false;
   if (error.details?.log && !$("log").textContent) addLog(error.details.log);
+  $("log-box").open = error.code !== "run.cancelled";
 }
 
 async function stop() {

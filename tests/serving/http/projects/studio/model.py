@@ -1,6 +1,7 @@
 """Everything that a page can show."""
 
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from nova_spi_runtime import progress
 
 
 def greet(who, times, **others):
-    print(f"greeting {who}")
+    sys.stdout.write(f"greeting {who}\n")
     if who == "nobody":
         raise ValueError("there is nobody to greet")
     seen = {name: str(value) for name, value in others.items() if value is not None}
@@ -33,6 +34,6 @@ def count(to, pause):
 
 
 def hang():
-    print("on and on", flush=True)
+    sys.stderr.write("on and on\n")
     while True:
         time.sleep(0.1)
