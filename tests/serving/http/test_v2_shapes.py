@@ -8,11 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nova_spi.errors import InputInvalid, OutputInvalid
-from nova_spi.serving.http.v2.binding import check_names, contents_of, output_tensor, values_of
+from nova_spi.serving.http.v2.binding import check_names, contents_of, inputs_of, output_tensor
 from nova_spi.serving.http.v2.datatypes import DATATYPES
 from nova_spi.serving.http.v2.shapes import MAX_CALLS, TensorType, split
 from nova_spi.serving.http.v2.tensors import Tensor
 from nova_spi_runtime.parameters import Parameter
+
+
+def read(inputs):
+    return json.loads(inputs)
 
 
 def kind(type, **fields):
@@ -59,7 +63,7 @@ def test_a_scalar_may_have_dimensions_of_one(shape):
     types = {"x": kind("integer")}
     calls, batch = split([tensor("INT64", shape, [7])], types)
     assert not batch
-    assert [values_of(call, types) for call in calls] == [{"x": 7}]
+    assert [read(inputs_of(call, types)) for call in calls] == [{"x": 7}]
 
 
 @pytest.mark.parametrize("shape", [[3], [3, 1]])
@@ -68,7 +72,7 @@ def test_several_scalars_are_several_calls_in_order(shape):
     given = [tensor("INT64", shape, [1, 2, 3]), tensor("BYTES", [3, 2], list("abcdef"), "y")]
     calls, batch = split(given, types)
     assert batch
-    assert [values_of(call, types) for call in calls] == [
+    assert [read(inputs_of(call, types)) for call in calls] == [
         {"x": 1, "y": ["a", "b"]},
         {"x": 2, "y": ["c", "d"]},
         {"x": 3, "y": ["e", "f"]},
@@ -79,14 +83,14 @@ def test_an_array_with_one_dimension_more_of_one_is_a_batch_of_one():
     types = {"x": kind("array", items={"type": "float"}), "y": kind("integer")}
     calls, batch = split([tensor("FP32", [1, 2], [0.5, 1.5]), tensor("INT64", [1], [1], "y")], types)
     assert batch
-    assert [values_of(call, types) for call in calls] == [{"x": [0.5, 1.5], "y": 1}]
+    assert [read(inputs_of(call, types)) for call in calls] == [{"x": [0.5, 1.5], "y": 1}]
 
 
 def test_a_matrix_keeps_its_dimensions():
     types = {"x": kind("array", items=of("integer"))}
     calls, batch = split([tensor("INT64", [2, 3], [1, 2, 3, 4, 5, 6])], types)
     assert not batch
-    assert values_of(calls[0], types) == {"x": [[1, 2, 3], [4, 5, 6]]}
+    assert read(inputs_of(calls[0], types)) == {"x": [[1, 2, 3], [4, 5, 6]]}
 
 
 WRONG = {
@@ -157,10 +161,10 @@ def test_a_tensor_that_is_no_input_is_named():
 
 def test_text_must_be_utf_8_and_json_must_be_json():
     with pytest.raises(InputInvalid, match="UTF-8"):
-        values_of([tensor("BYTES", [], [b"\xff"])], {"x": kind("string")})
+        read(inputs_of([tensor("BYTES", [], [b"\xff"])], {"x": kind("string")}))
     with pytest.raises(InputInvalid, match="JSON"):
-        values_of([tensor("BYTES", [], [b"{"])], {"x": kind("object")})
-    assert values_of([tensor("BYTES", [], [b'{"a": 1}'])], {"x": kind("object")}) == {"x": {"a": 1}}
+        read(inputs_of([tensor("BYTES", [], [b"{"])], {"x": kind("object")}))
+    assert read(inputs_of([tensor("BYTES", [], [b'{"a": 1}'])], {"x": kind("object")})) == {"x": {"a": 1}}
 
 
 def test_the_content_of_a_file_is_bytes_or_base64():
@@ -168,7 +172,7 @@ def test_the_content_of_a_file_is_bytes_or_base64():
     coded = Tensor("x", DATATYPES["BYTES"], (1,), [base64.b64encode(b"\0\xff").decode()], {"content_type": "base64"})
     assert contents_of([tensor("BYTES", [2], [b"\0\xff", "text"])], types) == {"x": [b"\0\xff", b"text"]}
     assert contents_of([coded], types) == {"x": [b"\0\xff"]}
-    assert values_of([coded], types) == {}
+    assert read(inputs_of([coded], types)) == {}
     for wrong in ("=", "ü", "a b"):
         with pytest.raises(InputInvalid):
             contents_of([Tensor("x", DATATYPES["BYTES"], (1,), [wrong], {"content_type": "base64"})], types)
@@ -221,7 +225,7 @@ def test_what_is_split_and_stacked_is_what_it_was(rows):
     found = kind("array", items={"type": "integer"})
     whole = tensor("INT64", [len(rows), 2], [each for row in rows for each in row])
     calls, batch = split([whole], {"x": found})
-    given = [values_of(call, {"x": found})["x"] for call in calls]
+    given = [read(inputs_of(call, {"x": found}))["x"] for call in calls]
     assert given == rows
     back = output_tensor(found, given, batch=batch, binary=True)
     assert (back.shape, back.values) == (whole.shape, whole.values)

@@ -14,7 +14,7 @@ from tritonclient.utils import np_to_triton_dtype, triton_to_np_dtype
 from nova_spi.errors import InputInvalid, NovaSpiError, UsageError
 from nova_spi.serving.http.v2.bodies import answer, decoded, parse
 from nova_spi.serving.http.v2.datatypes import DATATYPES, from_bytes, to_bytes
-from nova_spi.serving.http.v2.tensors import Tensor, nested
+from nova_spi.serving.http.v2.tensors import Tensor, nested, written
 
 SHAPES = st.lists(st.integers(0, 4), max_size=4).map(tuple)
 ELEMENTS = {
@@ -103,6 +103,13 @@ def test_a_bf16_is_the_upper_half_of_a_float():
 
 
 @settings(max_examples=100)
+@given(SHAPES, st.integers(1, 30))
+def test_large_tensors_are_written_in_steps_as_they_would_be_at_once(shape, step):
+    flat = list(range(math.prod(shape)))
+    assert json.loads(written(flat, shape, step)) == nested(flat, shape)
+
+
+@settings(max_examples=100)
 @given(SHAPES)
 def test_nested_data_is_flattened_by_its_shape_and_nests_again(shape):
     array = np.arange(math.prod(shape)).reshape(shape)
@@ -172,6 +179,7 @@ HOSTILE = {
     "negative shape": asked({**X, "shape": [-1]}),
     "true shape": asked({**X, "shape": [True]}),
     "huge shape": asked({**X, "shape": [2**62, 2**62]}),
+    "more than may be": asked({**X, "shape": [2048, 2049]}),
     "shape beyond 64 bits": asked({**X, "shape": [2**64]}),
     "many dimensions": asked({**X, "shape": [1] * 33}),
     "hollow shape": asked({**X, "shape": [10**9, 0], "data": []}),
@@ -239,6 +247,15 @@ def test_a_header_length_that_lies_is_refused(length):
 def test_bytes_that_belong_to_no_tensor_are_refused():
     with pytest.raises(UsageError, match="3 bytes more"):
         parse(asked(X) + b"abc", str(len(asked(X))).encode())
+
+
+def test_tensors_of_too_many_elements_together_are_refused():
+    size = 3 * 1024 * 1024
+    tensors = [
+        {"name": name, "shape": [size], "datatype": "INT8", "parameters": {"binary_data_size": size}} for name in "xy"
+    ]
+    with pytest.raises(InputInvalid, match="together"):
+        parse(asked(*tensors) + bytes(2 * size), str(len(asked(*tensors))).encode())
 
 
 def test_data_in_both_places_is_refused():

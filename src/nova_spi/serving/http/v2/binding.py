@@ -6,7 +6,7 @@ from typing import Any
 
 from nova_spi.errors import InputInvalid
 from nova_spi.serving.http.v2.shapes import TensorType, stacked
-from nova_spi.serving.http.v2.tensors import Tensor, nested
+from nova_spi.serving.http.v2.tensors import Tensor, written
 from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
 
 BASE64 = {"content_type": "base64"}
@@ -29,13 +29,13 @@ def check_names(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> N
             )
 
 
-def values_of(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> dict[str, Any]:
-    """The values of the inputs of one call that are no files, as JSON has them.
+def inputs_of(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> bytes:
+    """The inputs of one call that are no files, as the JSON object that a call takes.
 
     Raises:
         InputInvalid: A text is not UTF-8, or one that should be JSON is not.
     """
-    found = {}
+    found = []
     for tensor in tensors:
         kind = types[tensor.name]
         if kind.content == "file":
@@ -45,8 +45,8 @@ def values_of(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> dic
             values = [_text(value, tensor) for value in values]
         if kind.content == "json":
             values = [_json(value, tensor.name) for value in values]
-        found[tensor.name] = nested(values, tensor.shape)
-    return found
+        found.append(f'"{tensor.name}":{written(values, tensor.shape)}')
+    return f"{{{','.join(found)}}}".encode("utf-8", "backslashreplace")
 
 
 def contents_of(tensors: Sequence[Tensor], types: Mapping[str, TensorType]) -> dict[str, list[bytes]]:

@@ -13,7 +13,7 @@ from nova_spi.errors import InputInvalid, UsageError
 from nova_spi.serving.http.messages import Headers, Response, too_large
 from nova_spi.serving.http.statuses import MEDIA_TYPE
 from nova_spi.serving.http.v2.datatypes import to_bytes
-from nova_spi.serving.http.v2.tensors import Tensor, from_binary, from_json
+from nova_spi.serving.http.v2.tensors import AS_A_FILE, MAX_ELEMENTS, Tensor, from_binary, from_json
 from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
 
 HEADER_LENGTH = b"inference-header-content-length"
@@ -136,6 +136,7 @@ def _tensors(found: Any, raw: memoryview) -> list[Tensor]:
         raise UsageError("The request must have 'inputs', an array of tensors.")
     tensors: list[Tensor] = []
     seen: set[str] = set()
+    elements = 0
     for each in found:
         name = _named(each, "inputs")
         if name in seen:
@@ -143,6 +144,9 @@ def _tensors(found: Any, raw: memoryview) -> list[Tensor]:
         seen.add(name)
         tensor, raw = _tensor(each, name, raw)
         tensors.append(tensor)
+        elements += len(tensor.values)
+        if elements > MAX_ELEMENTS:
+            raise InputInvalid(f"The tensors have more than {MAX_ELEMENTS} elements together.", mend=AS_A_FILE)
     if len(raw):
         raise UsageError(f"Behind the tensors there are {len(raw)} bytes more.", mend="give 'binary_data_size' right")
     return tensors

@@ -11,16 +11,16 @@ from nova_spi.errors import NovaSpiError, QueueFull
 from nova_spi.serving.accepting import LARGE, Acceptor
 from nova_spi.serving.calls import Call, Execution
 from nova_spi.serving.http.keeping import Kept
-from nova_spi.serving.http.messages import Request, Response
+from nova_spi.serving.http.messages import Request, Response, too_large
 from nova_spi.serving.http.served import Served
 from nova_spi.serving.http.v2.answers import answered, check_wanted, refused
-from nova_spi.serving.http.v2.binding import check_names, contents_of, values_of
+from nova_spi.serving.http.v2.binding import check_names, contents_of, inputs_of
 from nova_spi.serving.http.v2.bodies import HEADER_LENGTH, InferRequest, decoded, parse
 from nova_spi.serving.http.v2.files import Contents, folder_for, stored
 from nova_spi.serving.http.v2.models import command_of
 from nova_spi.serving.http.v2.shapes import TensorType, split
 from nova_spi.serving.plan import ServedCommand
-from nova_spi_runtime.json_text import write_json
+from nova_spi_runtime.frames import MAX_PAYLOAD
 
 Found = TypeVar("Found")
 
@@ -60,7 +60,7 @@ def understand(acceptor: Acceptor, command: ServedCommand, body: bytes, header_l
     """Reads a request and checks all of it but its files.
 
     Raises:
-        UsageError: It is no request of the protocol.
+        UsageError: It is no request of the protocol, or too large as JSON.
         InputInvalid: It is none of this command.
     """
     asked = parse(body, header_length)
@@ -69,10 +69,14 @@ def understand(acceptor: Acceptor, command: ServedCommand, body: bytes, header_l
     check_wanted(asked, command)
     calls, batch = split(asked.tensors, types)
     found: list[tuple[bytes, Contents]] = []
+    size = 0
     for tensors in calls:
         contents = contents_of(tensors, types)
-        values = write_json(values_of(tensors, types)).encode("utf-8", "backslashreplace")
-        found.append((acceptor.json(command, values, contents), contents))
+        inputs = inputs_of(tensors, types)
+        size += len(inputs)
+        if size > MAX_PAYLOAD:
+            raise too_large(MAX_PAYLOAD)
+        found.append((acceptor.json(command, inputs, contents), contents))
     return Understood(asked, found, batch)
 
 

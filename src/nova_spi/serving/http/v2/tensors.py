@@ -8,9 +8,15 @@ from typing import Any
 
 from nova_spi.errors import InputInvalid
 from nova_spi.serving.http.v2.datatypes import DATATYPES, Datatype, from_bytes
+from nova_spi_runtime.json_text import write_json
 
 MAX_RANK = 32
 """Dimensions of a tensor."""
+
+MAX_ELEMENTS = 4 * 1024 * 1024
+"""Elements of a request: in memory and as JSON each of them takes many times what it takes in a body."""
+
+AS_A_FILE = "give large data as the content of a file"
 
 MAX_EMPTY = 65_536
 """Arrays that an empty tensor may hold, such as the ten of shape [10, 0]."""
@@ -80,6 +86,21 @@ def nested(values: list[Any], shape: tuple[int, ...]) -> Any:
     return values
 
 
+def written(values: list[Any], shape: tuple[int, ...], step: int = 65_536) -> str:
+    """The JSON text of `nested`, of so many elements at a time: in between, other threads get their turn."""
+    if len(values) <= step or not shape:
+        return write_json(nested(values, shape))
+    size = len(values) // shape[0]
+    rows = step // size
+    if not rows and len(shape) > 1:
+        parts = [written(values[at : at + size], shape[1:], step) for at in range(0, len(values), size)]
+    else:
+        taken = max(rows, 1) * size
+        groups = (values[at : at + taken] for at in range(0, len(values), taken))
+        parts = [write_json(nested(group, (len(group) // size, *shape[1:])))[1:-1] for group in groups]
+    return f"[{','.join(parts)}]"
+
+
 def _empty(shape: tuple[int, ...]) -> list[Any]:
     return [_empty(shape[1:]) for _ in range(shape[0])]
 
@@ -90,6 +111,11 @@ def _shape(found: Any, name: str) -> tuple[int, ...]:
     if len(found) > MAX_RANK or any(not 0 <= size < 1 << 63 for size in found):
         raise InputInvalid(
             f"The shape of the tensor '{name}' has more than {MAX_RANK} dimensions, or a size out of range."
+        )
+    if math.prod(found) > MAX_ELEMENTS:
+        raise InputInvalid(
+            f"The tensor '{name}' has more than {MAX_ELEMENTS} elements.",
+            mend="give large data as the content of a file",
         )
     if 0 in found and math.prod(found[: found.index(0)]) > MAX_EMPTY:
         raise InputInvalid(f"The tensor '{name}' is empty, and its shape holds more than {MAX_EMPTY} arrays.")
