@@ -106,3 +106,12 @@ def test_a_disk_that_fills_fast_is_looked_at_sooner(tmp_path):
     watch._walk, watch._free = iter([(0, 1)] * 10**6), 10**18
     watch.step()
     assert watch.due - time.monotonic() < disk.STEP_SECONDS / disk.SHARE
+
+
+def test_a_program_that_lives_for_long_is_walked_less_often_unless_its_disk_fills(tmp_path):
+    watch = DiskWatch(tmp_path, 10**12)
+    assert watch._pause(0.001, whole=True, urgent=False) == disk.PAUSE_SECONDS
+    watch._began -= 3600
+    assert watch._pause(0.0005, whole=True, urgent=False) == disk.PATIENT_SECONDS
+    assert watch._pause(0.003, whole=False, urgent=False) == pytest.approx(0.003 / disk.PATIENT_SHARE)
+    assert watch._pause(0.003, whole=True, urgent=True) == pytest.approx(0.003 / disk.URGENT_SHARE)

@@ -5,7 +5,17 @@ import time
 
 import pytest
 
-from nova_spi.engines.process.memory import MemoryWatch, ProcTree, PsutilTree, tree_below
+from nova_spi.engines.port import Limits
+from nova_spi.engines.process.cgroups.group import Group
+from nova_spi.engines.process.cgroups.watching import GroupWatch
+from nova_spi.engines.process.memory import (
+    LATEST_SECONDS,
+    PATIENT_SECONDS,
+    MemoryWatch,
+    ProcTree,
+    PsutilTree,
+    tree_below,
+)
 
 MIB = 1024 * 1024
 FAMILY = """
@@ -87,11 +97,37 @@ def test_a_watch_says_when_a_tree_is_over_its_limit(family):
 
 def test_samples_come_sooner_near_the_limit():
     watch = MemoryWatch(tree_below(os.getpid()), 1000 * MIB)
-    pauses = []
-    for used in (10 * MIB, 990 * MIB):
-        watch._plan(used, 0.0)
-        pauses.append(watch.due - time.monotonic())
-    assert pauses[0] > 0.04
-    assert pauses[1] < 0.006
-    watch._plan(10 * MIB, 0.01)
-    assert watch.due - time.monotonic() > 0.9  # what costs 10 ms comes once a second
+    assert watch.pause(10 * MIB, 0.0) > 0.04
+    assert watch.pause(990 * MIB, 0.0) < 0.006
+    assert watch.pause(10 * MIB, 0.01) > 0.9  # what costs 10 ms comes once a second
+
+
+def test_a_program_that_lives_for_long_is_sampled_less_often_where_it_is_far_from_its_limit():
+    watch = MemoryWatch(tree_below(os.getpid()), 4000 * MIB)
+    watch._began -= 3600
+    assert watch.pause(10 * MIB, 0.0) == PATIENT_SECONDS
+    assert watch.pause(3990 * MIB, 0.0) < 0.006
+    assert MemoryWatch(tree_below(os.getpid()), None).pause(10 * MIB, 0.0) == LATEST_SECONDS
+
+
+def test_near_the_limit_what_does_not_change_is_looked_at_less_often(family):
+    watch = MemoryWatch(tree_below(family.pid), 100_000 * MIB)
+    for _ in range(101):
+        watch.sample()
+    assert watch.pause(99_990 * MIB, 0.0) > 0.04
+    watch._last = 0
+    watch.sample()
+    assert watch.pause(99_990 * MIB, 0.0) < 0.006
+
+
+def test_where_the_kernel_holds_the_limit_samples_are_for_the_record():
+    group = Group(Limits(60, memory_bytes=1000 * MIB))
+    try:
+        if not group.measures_memory:
+            pytest.skip("no control groups of memory here")
+        watch = GroupWatch(group, 1000 * MIB)
+        assert watch.pause(990 * MIB, 0.0) > 0.04
+        watch._began -= 3600
+        assert watch.pause(990 * MIB, 0.0) > PATIENT_SECONDS
+    finally:
+        group.remove()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nova_spi.engines.process.cgroups.watching import PATIENT_SECONDS
 from nova_spi.engines.process.memory import latest_pause
 
 FIRST_SECONDS = 0.005
@@ -135,7 +136,7 @@ class Meter:
     def sample(self) -> bool:
         """Takes a sample; True where a process has been ended for want of memory."""
         now = time.monotonic()
-        self._pause = min(self._pause * GROWTH, latest_pause(now - self._began))
+        self._pause = min(self._pause * GROWTH, latest_pause(now - self._began, PATIENT_SECONDS))
         self.due = now + self._pause
         usage = self._cgroup.sample()
         if usage is not None:

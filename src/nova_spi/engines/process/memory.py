@@ -185,8 +185,13 @@ class MemoryWatch:
         self.peak = max(self.peak, used)
         self._unchanged, self._last = (self._unchanged + 1 if used == self._last else 0), used
         over = self.exceeded(used)
-        self._plan(used, time.thread_time() - began)
+        self.due = time.monotonic() + self.pause(used, time.thread_time() - began)
         return over
+
+    @property
+    def age(self) -> float:
+        """For how many seconds it has watched."""
+        return time.monotonic() - self._began
 
     def exceeded(self, used: int) -> bool:
         """Whether a tree that holds so many bytes must be ended."""
@@ -201,21 +206,24 @@ class MemoryWatch:
         self.peak = max(self.peak, largest)
         return self._limit is not None and largest > self._limit
 
-    def _plan(self, used: int, cost: float) -> None:
-        now = time.monotonic()
-        latest = latest_pause(now - self._began)
+    def pause(self, used: int, cost: float) -> float:
+        """Seconds until the next sample.
+
+        Args:
+            used: Bytes of the last one.
+            cost: What it cost of this thread's time, in seconds.
+        """
+        latest = latest_pause(self.age)
         if self._limit is None:
-            pause = max(latest, cost / SHARE)
-        else:
-            wanted = min(max((self._limit - used) / GROWTH, SOONEST_SECONDS), latest)
-            idle = min(SOONEST_SECONDS * self._unchanged / 10, LATEST_SECONDS)
-            pause = max(wanted, idle, cost / (CLOSE_SHARE if used > self._limit * CLOSE else SHARE))
-        self.due = now + pause
+            return max(latest, cost / SHARE)
+        wanted = min(max((self._limit - used) / GROWTH, SOONEST_SECONDS), latest)
+        idle = min(SOONEST_SECONDS * self._unchanged / 10, LATEST_SECONDS)
+        return max(wanted, idle, cost / (CLOSE_SHARE if used > self._limit * CLOSE else SHARE))
 
 
-def latest_pause(age: float) -> float:
+def latest_pause(age: float, patience: float = PATIENT_SECONDS) -> float:
     """The longest pause between two samples of a program that has lived for so many seconds."""
-    return min(max(age * AGE_SHARE, LATEST_SECONDS), PATIENT_SECONDS)
+    return min(max(age * AGE_SHARE, LATEST_SECONDS), patience)
 
 
 def tree_below(root: int) -> Tree:

@@ -1,7 +1,10 @@
 """The memory of a run that has a group: what the group holds, and whether the kernel has ended something in it."""
 
 from nova_spi.engines.process.cgroups.group import Group
-from nova_spi.engines.process.memory import MemoryWatch
+from nova_spi.engines.process.memory import SHARE, MemoryWatch, latest_pause
+
+PATIENT_SECONDS = 1.0
+"""The longest pause between two samples: the kernel holds the limit, so they are for the record."""
 
 
 class GroupTree:
@@ -38,6 +41,11 @@ class GroupWatch(MemoryWatch):
         """The kernel holds the limit; we look whether it had to."""
         del used
         return self._group.out_of_memory()
+
+    def pause(self, used: int, cost: float) -> float:
+        """See `MemoryWatch.pause`; being near the limit is the kernel's business."""
+        del used
+        return max(latest_pause(self.age, PATIENT_SECONDS), cost / SHARE)
 
     def final(self, largest: int) -> bool:
         """Whether the kernel had to end something; then the peak is what it has counted itself."""
