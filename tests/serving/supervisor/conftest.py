@@ -70,7 +70,7 @@ class Asked(Supervisor):
 
     async def until_nothing_runs(self):
         """Waits a moment until no process of the model is there."""
-        await self.until(lambda: processes_of(self.plan) == [], 10)
+        await self.until(lambda: _processes_of(self.plan) == [], 10)
 
 
 class Served:
@@ -94,7 +94,7 @@ class Served:
         assert threads() == before[0]
         assert descriptors() == before[1]
         assert children() == before[2]
-        assert processes_of(self.plan) == []
+        assert _processes_of(self.plan) == []
 
     async def _run(self, scenario):
         async with self.supervising() as supervisor:
@@ -116,23 +116,21 @@ def threads():
 
 def descriptors():
     found = {}
-    for name in os.listdir("/proc/self/fd"):
+    for place in Path("/proc/self/fd").iterdir():
         try:
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
+            found[place.name] = str(place.readlink())
         except OSError:
             continue  # the listing's own
     return found
 
 
-def processes_of(plan):
+def _processes_of(plan):
     """What works below the server's folder, or has it in its words or variables; what waits to be reaped is over."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             seen = (
-                (entry / "environ").read_bytes()
-                + (entry / "cmdline").read_bytes()
-                + os.readlink(entry / "cwd").encode()
+                (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes() + bytes((entry / "cwd").readlink())
             )
         except OSError:
             continue  # it has ended, or is somebody else's
@@ -187,3 +185,9 @@ def level_engine(shared_cache, tmp_path):
         return found
 
     return make
+
+
+@pytest.fixture
+def processes_of():
+    """What is running of a plan."""
+    return _processes_of

@@ -108,7 +108,11 @@ def test_a_worker_that_lies_about_its_outputs_is_found_out(serve):
 def test_an_output_meets_its_schema(serve):
     manifest = """
         inputs: [{name: prompt, type: string, required: true}]
-        outputs: [{name: found, type: object, required: true, schema: {type: object, required: [a], properties: {a: {type: integer}}}}]
+        outputs:
+          - name: found
+            type: object
+            required: true
+            schema: {type: object, required: [a], properties: {a: {type: integer}}}
         execution: {entry_point: {callable: "code_of:say"}}
     """
 
