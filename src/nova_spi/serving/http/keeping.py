@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nova_spi.serving.calls import Execution
 
@@ -92,6 +93,7 @@ class Executions:
     _ended: dict[str, Kept] = field(default_factory=dict)
     _memory_bytes: int = 0
     _file_bytes: int = 0
+    _done: "asyncio.Future[Any] | None" = None
     _removing: set[asyncio.Future[None]] = field(default_factory=set)
 
     def add(self, execution: Execution, *, lasting: bool = False) -> Kept:
@@ -145,6 +147,13 @@ class Executions:
         while self._removing:
             await asyncio.wait(self._removing)
 
+    def _past(self) -> "asyncio.Future[Any]":
+        """A future that is over: what stands for those of executions that nobody asks for any more."""
+        if self._done is None:
+            self._done = asyncio.get_running_loop().create_future()
+            self._done.set_result(None)
+        return self._done
+
     def _over(self) -> bool:
         """Whether the oldest one has to go; the newest stays, however large it is."""
         bounds, ended = self.bounds, self._ended
@@ -165,6 +174,8 @@ class Executions:
         del self._all[identifier]
         self._memory_bytes -= kept.memory_bytes
         self._file_bytes -= kept.file_bytes
+        # Its future holds it, and it the future: a ring that only a collection of everything would find.
+        kept.execution.done = self._past()
         for told in self.on_forget:
             told(identifier)
         if kept.execution.files:
