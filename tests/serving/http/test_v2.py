@@ -1,6 +1,7 @@
 """The Open Inference Protocol over HTTP, with Triton's own client."""
 
 import json
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -266,6 +267,22 @@ def test_what_is_not_there_is_told_in_the_shape_of_the_protocol(server):
         status, answer = post(server, path, b"{}")
         assert status == 404
         assert isinstance(answer["error"], str)
+
+
+@pytest.mark.parametrize("prompts", [["sleep 15"], ["sleep 15", "sleep 15", "sleep 15"]])
+def test_a_client_that_goes_away_cancels_all_that_it_asked_for(serve, prompts):
+    writer = serve(PROJECTS / "writer")
+    body = {"inputs": [{"name": "prompt", "shape": [len(prompts)], "datatype": "BYTES", "data": prompts}]}
+    connection = HTTPConnection(writer.host, writer.port, timeout=0.5)
+    connection.request("POST", "/v2/models/writer/infer", json.dumps(body))
+    with pytest.raises(TimeoutError):
+        connection.getresponse()
+    connection.close()
+    began = time.monotonic()
+    body["inputs"][0] |= {"shape": [1], "data": ["one"]}
+    status, found = post(writer, "/v2/models/writer/infer", json.dumps(body))
+    assert (status, found["outputs"][0]["data"]) == (200, ["one "])
+    assert time.monotonic() - began < 12
 
 
 def test_a_model_that_needs_nothing_needs_no_tensor(server):
