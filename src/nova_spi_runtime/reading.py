@@ -6,7 +6,7 @@ What a value is, is decided in `values` alone. A reader knows the plain cases of
 
 from __future__ import annotations
 
-from .containers import is_unicode
+from .containers import MAX_DEPTH, is_unicode
 from .parameters import MISSING
 from .problems import Problems, ValueInvalid, suggestion
 from .values import from_json
@@ -28,6 +28,7 @@ _LARGEST = 3.4028234663852886e38  # of binary32
 _SMALL = 2**53  # up to here integers and binary64 are the same numbers
 _BOUNDS = frozenset(("min_value", "max_value"))
 _LENGTHS = frozenset(("min_length", "max_length"))
+_ITEMS = frozenset(("min_items", "max_items"))
 
 
 def reader(parameters: Iterable[Parameter]) -> Reader:
@@ -184,10 +185,108 @@ def _boolean(parameter: Parameter) -> Optional[Fast]:
     return lambda value: value if value is True or value is False else SLOW
 
 
+def _inner(parameter: Optional[Parameter]) -> Optional[Fast]:
+    """What takes the elements of an array or a map; None where their type has no plain case."""
+    if parameter is None:
+        return _any
+    fast = fast_reader(parameter)
+    return None if fast is _always_slow else fast
+
+
+def _counted(parameter: Parameter) -> Optional[Callable[[int], bool]]:
+    """Whether there are as many elements as may be; None where there are rules beside these."""
+    rules = parameter.constraints
+    if not _ITEMS.issuperset(rules):
+        return None
+    least, most = rules.get("min_items") or 0, rules.get("max_items")
+    return lambda count: count >= least and (most is None or count <= most)
+
+
+def _array(parameter: Parameter) -> Optional[Fast]:
+    element, fits = _inner(parameter.items), _counted(parameter)
+    if element is None or fits is None:
+        return None
+
+    def read(value: Any) -> Any:
+        if type(value) is not list or not fits(len(value)):
+            return SLOW
+        found = []
+        for each in value:
+            each = element(each)
+            if each is SLOW:
+                return SLOW
+            found.append(each)
+        return found
+
+    return read
+
+
+def _map(parameter: Parameter) -> Optional[Fast]:
+    element, fits = _inner(parameter.values), _counted(parameter)
+    if element is None or fits is None:
+        return None
+
+    def read(value: Any) -> Any:
+        if type(value) is not dict or not fits(len(value)):
+            return SLOW
+        found = {}
+        for key, each in value.items():
+            each = element(each)
+            if each is SLOW or type(key) is not str or not is_unicode(key):
+                return SLOW
+            found[key] = each
+        return found
+
+    return read
+
+
+def _object(parameter: Parameter) -> Optional[Fast]:
+    known = {key: fast_reader(inner) for key, inner in parameter.properties.items()}
+    if not known:
+        return lambda value: _any(value) if type(value) is dict else SLOW
+    needed = [key for key, inner in parameter.properties.items() if inner.required or inner.default is not MISSING]
+
+    def read(value: Any) -> Any:
+        if type(value) is not dict:
+            return SLOW
+        found = {}
+        for key, each in value.items():
+            fast = known.get(key)
+            each = SLOW if fast is None else fast(each)
+            if each is SLOW:
+                return SLOW
+            found[key] = each
+        return found if all(key in found for key in needed) else SLOW
+
+    return read
+
+
+def _any(value: Any, depth: int = 0) -> Any:
+    """Take a value of any shape, where all in it is plain."""
+    kind = type(value)
+    if depth > MAX_DEPTH:
+        return SLOW
+    if kind is str:
+        return value if is_unicode(value) else SLOW
+    if kind is float:
+        return value if value - value == 0 else SLOW  # neither infinite nor no number
+    if kind is int:
+        return value if -_SMALL <= value <= _SMALL else SLOW
+    if kind is list:
+        return SLOW if any(_any(each, depth + 1) is SLOW for each in value) else value
+    if kind is dict:
+        slow = any(type(key) is not str or not is_unicode(key) or _any(value[key], depth + 1) is SLOW for key in value)
+        return SLOW if slow else value
+    return value if value is None or kind is bool else SLOW
+
+
 _MAKERS: dict[str, Callable[[Parameter], Optional[Fast]]] = {
     "string": _text,
     "enum": _text,
     "integer": _integer,
     "float": _float,
     "boolean": _boolean,
+    "array": _array,
+    "map": _map,
+    "object": _object,
 }

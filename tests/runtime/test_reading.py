@@ -14,7 +14,9 @@ scalars = (
 )
 json_values = st.recursive(
     scalars | st.just("\ud800") | st.just("ä\udc00"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c", "\ud800"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 bounds = st.integers(-5, 5) | st.floats(-5, 5, allow_nan=False) | st.sampled_from([0.1, 2**60, -(2**60), 2**53])
@@ -35,8 +37,16 @@ def parameters(draw, name="x"):
             rules["multiple_of"] = 0.5 if kind == "float" else 2
     if kind == "float":
         found["precision"] = draw(st.sampled_from([None, 32, 64]))
-    if kind == "array" and draw(st.booleans()):
-        found["items"] = {"type": "integer"}
+    inner = st.sampled_from(["integer", "float", "string", "decimal", "boolean", "array", "object"])
+    if kind in ("array", "map"):
+        if draw(st.booleans()):
+            found["items" if kind == "array" else "values"] = {"type": draw(inner)}
+        rules = draw(st.fixed_dictionaries({}, optional={"min_items": st.integers(0, 2), "max_items": st.just(2)}))
+        if kind == "array" and draw(st.integers(0, 4)) == 0:
+            rules["unique_items"] = True
+    if kind == "object" and draw(st.booleans()):
+        rule = st.fixed_dictionaries({"type": inner}, optional={"required": st.just(True), "default": st.just(None)})
+        found["properties"] = draw(st.dictionaries(st.sampled_from(["a", "b"]), rule, max_size=2))
     if kind == "enum":
         found["enum"] = ["a", "b", "\ud800"]
     elif kind in ("string", "integer") and draw(st.integers(0, 3)) == 0:
@@ -111,6 +121,19 @@ TEXT = {"name": "text", "type": "string", "required": True}
 STEPS = {"name": "steps", "type": "integer", "default": 4, "constraints": {"min_value": 1, "max_value": 10}}
 TAGS = {"name": "tags", "type": "array", "default": ["a"]}
 PICTURE = {"name": "picture", "type": "file", "required": True}
+
+
+@pytest.mark.parametrize("depth", [99, 100, 101, 102, 5000])
+def test_bottomless_values_are_no_plain_case(depth):
+    parameter = made({"name": "x", "type": "array"})
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    found = fast_reader(parameter)(value)
+    if depth < 1000:
+        assert (found is SLOW) == (outcome(from_json, parameter, value)[0] == "problems")
+    else:
+        assert found is SLOW
 
 
 def test_values_are_typed_in_the_order_of_the_parameters_and_defaults_are_filled_in():
