@@ -141,6 +141,11 @@ def test_the_model_is_listed(client):
     assert caught.value.code == "model_not_found"
 
 
+def test_a_long_conversation_goes_through(client):
+    words = "word " * 100_000
+    assert ask(client, words, max_tokens=1_000_000).choices[0].message.content == words
+
+
 def test_another_model_is_not_found(client):
     with pytest.raises(openai.NotFoundError) as caught:
         client.chat.completions.create(model="gpt-4o", messages=user("x"))

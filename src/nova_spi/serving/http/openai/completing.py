@@ -1,16 +1,18 @@
 """Chat and plain completions: from a request to a call, and from its pieces or its end to the answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from nova_spi.errors import NovaSpiError
+from nova_spi.serving.accepting import LARGE, Acceptor
 from nova_spi.serving.calls import Call, Event
 from nova_spi.serving.http.events import HEADERS, Reader
 from nova_spi.serving.http.keeping import Kept
 from nova_spi.serving.http.messages import Request, Response, Streamed
 from nova_spi.serving.http.openai.errors import NotAnswerable, body_of, refused
 from nova_spi.serving.http.openai.rendering import Rendering, event
-from nova_spi.serving.http.openai.requests import Kind, parse
+from nova_spi.serving.http.openai.requests import Kind, TextRequest, parse
 from nova_spi.serving.http.openai.text_models import TextModel
 from nova_spi.serving.http.served import Served
 from nova_spi_runtime.json_text import write_json
@@ -30,10 +32,10 @@ async def _complete(request: Request, served: Served, kind: Kind) -> Response | 
     try:
         body = await request.body(served.limits.body_bytes)
         text_model = _text_model(served, kind)
-        asked = parse(body, kind, text_model)
-        inputs = await served.acceptor.body(
-            text_model.command, write_json(asked.inputs).encode("utf-8", "backslashreplace")
-        )
+        if len(body) > LARGE:
+            asked, inputs = await asyncio.to_thread(_understand, served.acceptor, body, kind, text_model)
+        else:
+            asked, inputs = _understand(served.acceptor, body, kind, text_model)
         call = Call(text_model.command.name, inputs, stream=asked.stream)
         rendering = Rendering(kind, asked, text_model, call.id)
         if asked.stream:
@@ -46,6 +48,12 @@ async def _complete(request: Request, served: Served, kind: Kind) -> Response | 
         return problem.response()
     except NovaSpiError as error:
         return refused(error)
+
+
+def _understand(acceptor: Acceptor, body: bytes, kind: Kind, text_model: TextModel) -> tuple[TextRequest, bytes]:
+    asked = parse(body, kind, text_model)
+    inputs = write_json(asked.inputs).encode("utf-8", "backslashreplace")
+    return asked, acceptor.json(text_model.command, inputs)
 
 
 def _text_model(served: Served, kind: Kind) -> TextModel:
