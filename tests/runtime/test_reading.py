@@ -23,6 +23,19 @@ bounds = st.integers(-5, 5) | st.floats(-5, 5, allow_nan=False) | st.sampled_fro
 
 
 @st.composite
+def structures(draw, kind):
+    inner = st.sampled_from(["integer", "float", "string", "decimal", "boolean", "array", "object"])
+    if kind == "object":
+        rule = st.fixed_dictionaries({"type": inner}, optional={"required": st.just(True), "default": st.just(None)})
+        return {"properties": draw(st.dictionaries(st.sampled_from(["a", "b"]), rule, max_size=2))}
+    rules = draw(st.fixed_dictionaries({}, optional={"min_items": st.integers(0, 2), "max_items": st.just(2)}))
+    if kind == "array" and draw(st.integers(0, 4)) == 0:
+        rules["unique_items"] = True
+    element = {"items" if kind == "array" else "values": {"type": draw(inner)}} if draw(st.booleans()) else {}
+    return {"constraints": rules, **element}
+
+
+@st.composite
 def parameters(draw, name="x"):
     kind = draw(st.sampled_from(["string", "enum", "integer", "float", "boolean", "decimal", "array", "map", "object"]))
     found = {"name": name, "type": kind, "required": draw(st.booleans())}
@@ -37,16 +50,9 @@ def parameters(draw, name="x"):
             rules["multiple_of"] = 0.5 if kind == "float" else 2
     if kind == "float":
         found["precision"] = draw(st.sampled_from([None, 32, 64]))
-    inner = st.sampled_from(["integer", "float", "string", "decimal", "boolean", "array", "object"])
-    if kind in ("array", "map"):
-        if draw(st.booleans()):
-            found["items" if kind == "array" else "values"] = {"type": draw(inner)}
-        rules = draw(st.fixed_dictionaries({}, optional={"min_items": st.integers(0, 2), "max_items": st.just(2)}))
-        if kind == "array" and draw(st.integers(0, 4)) == 0:
-            rules["unique_items"] = True
-    if kind == "object" and draw(st.booleans()):
-        rule = st.fixed_dictionaries({"type": inner}, optional={"required": st.just(True), "default": st.just(None)})
-        found["properties"] = draw(st.dictionaries(st.sampled_from(["a", "b"]), rule, max_size=2))
+    if kind in ("array", "map", "object"):
+        found |= draw(structures(kind))
+        rules = found.pop("constraints", {})
     if kind == "enum":
         found["enum"] = ["a", "b", "\ud800"]
     elif kind in ("string", "integer") and draw(st.integers(0, 3)) == 0:
