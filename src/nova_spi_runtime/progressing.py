@@ -43,6 +43,11 @@ def progress(fraction: Optional[float], message: str = "") -> None:
         sys.stderr.flush()
 
 
+def begin() -> None:
+    """A new call begins: its first report is passed on, however shortly it comes after another call's last."""
+    _last[0] = (0.0, None)
+
+
 def listen(listener: Optional[Listener]) -> None:
     """Hand every report to ``listener``, which says whether it could take it; None is nobody."""
     _listeners[:] = [] if listener is None else [listener]

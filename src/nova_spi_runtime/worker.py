@@ -169,6 +169,7 @@ class Worker:
         if served is None:
             raise SPIError("input.invalid", f"No worker answers the command '{name}'.")
         self._surroundings.announce(identifier, name, timeout)
+        progressing.begin()
         if served.folders is None:
             self._touched = True
         elif self._touched:

@@ -35,12 +35,13 @@ def interpreter(version: str) -> str | None:
     return None
 
 
+@pytest.mark.parametrize("scenario", ["scenario.py", "worker_scenario.py"])
 @pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12", "3.13"])
-def test_the_whole_runtime_works_under(version, tmp_path):
+def test_the_whole_runtime_works_under(version, scenario, tmp_path):
     python = interpreter(version)
     if python is None:
         pytest.skip(f"there is no Python {version} on this machine")
-    scenario = Path(__file__).parent / "scenario.py"
+    scenario = Path(__file__).parent / scenario
     ended = subprocess.run(
         [python, "-I", "-S", "-W", "error", str(scenario), str(RUNTIME), str(tmp_path)],
         capture_output=True,
