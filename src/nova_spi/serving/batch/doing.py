@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nova_spi.errors import NovaSpiError, UsageError
+from nova_spi.errors import ExtraMissing, NovaSpiError, UsageError
 from nova_spi.execution.records import now
 from nova_spi.execution.request import checked_timeout
 from nova_spi.interface.compiled import compile_interface
@@ -86,6 +87,8 @@ def run_batch(order: Order, progress: Progress | None = None, running: Running |
 
 def _where(order: Order) -> Running:
     if order.settings.engine == "ray":
+        if find_spec("ray") is None:
+            raise ExtraMissing.named("ray", "ray", "The engine 'ray'")
         from nova_spi.serving.batch.cluster import on_cluster
 
         return on_cluster

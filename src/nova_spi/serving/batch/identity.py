@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nova_spi.engines.port import Image
 from nova_spi.execution.places import PRIVATE
-from nova_spi.project.files import project_files
+from nova_spi.project.files import ProjectFile, project_files
 
 if TYPE_CHECKING:
     from nova_spi.project.folder import Folder
@@ -33,11 +33,15 @@ def model_digest(folder: "Folder", image: Image | None, without: tuple[Path, ...
         return image.manifest
     running = hashlib.sha256()
     for file in project_files(folder.root):
-        if file.relative.split("/", 1)[0] in NOT_THE_MODEL and "/" in file.relative:
-            continue
-        if any(file.path.is_relative_to(other) for other in without):
+        if not is_models(file, without):
             continue
         status = file.path.stat()
         running.update(b"%s\0%d\0" % (file.relative.encode("utf-8", "surrogateescape"), status.st_size))
         running.update(b"%d" % status.st_mtime_ns if status.st_size >= LARGE else file.path.read_bytes())
     return f"sha256:{running.hexdigest()}"
+
+
+def is_models(file: ProjectFile, without: tuple[Path, ...]) -> bool:
+    """Whether a file of a project belongs to the model, and not to what runs were given and gave."""
+    top, below, _ = file.relative.partition("/")
+    return not (below and top in NOT_THE_MODEL) and not any(file.path.is_relative_to(other) for other in without)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nova_spi.errors import NovaSpiError
+from nova_spi.errors import ExecutionError, NovaSpiError
 from nova_spi.serving.batch.asking import Ask
 from nova_spi.serving.calls import OutputFile
 
@@ -74,3 +74,12 @@ class Runner(Protocol):
     async def close(self) -> None:
         """Ends everything that is still going on, and leaves nothing behind."""
         ...
+
+
+def rebuilt(told: Mapping[str, Any]) -> ExecutionError:
+    """The error that was sent as its dictionary: of the same class where its code is that of one."""
+    kinds = {kind.code: kind for kind in ExecutionError.__subclasses__()}
+    kind = kinds.get(told["code"], ExecutionError)
+    error = kind(told["message"], why=told.get("why", ""), mend=told.get("mend", ""), code=told["code"])
+    error.details = dict(told.get("details", {}))
+    return error

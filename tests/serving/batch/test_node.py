@@ -1,0 +1,80 @@
+import asyncio
+import json
+
+import pytest
+
+from nova_spi.project.folder import open_folder
+from nova_spi.serving.batch.identity import model_digest
+from nova_spi.serving.batch.node import Node, Shipment
+from nova_spi.serving.batch.runner import rebuilt
+from nova_spi.serving.batch.shipping import pack
+
+
+@pytest.fixture
+def node(project, tmp_path, shared_cache, monkeypatch):
+    """Starts a node in this process, with pieces instead of references to them, and does something with it."""
+    monkeypatch.setenv("NOVA_SPI_CACHE_DIR", str(shared_cache))
+    monkeypatch.setenv("NOVA_SPI_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("NOVA_SPI_ENGINE", "process")
+
+    def node(work, command="run", values=None):
+        digest = model_digest(open_folder(project), None).rpartition(":")[2]
+        shipment = Shipment(digest, "manifest.yml", command, None, None)
+
+        async def doing():
+            made = Node()
+            try:
+                started = await made.start(shipment, list(pack(project)), values or {})
+                return started, await work(made) if "error" not in started else None
+            finally:
+                await made.close()
+
+        return asyncio.run(doing())
+
+    return node
+
+
+def test_a_project_is_unpacked_prepared_and_answers(node, tmp_path):
+    async def work(made):
+        good = await made.run(b'{"text":"a","times":2}', {}, False)
+        bad = await made.run(b'{"text":"fail"}', {}, False)
+        wrong = await made.run(b'{"tixt":1}', {}, False)
+        return good, bad, wrong, await made.facts()
+
+    started, (good, bad, wrong, facts) = node(work)
+    assert started["name"] == "process"
+    assert json.loads(good["outputs"]) == {"said": "a a"}
+    assert (bad["error"]["code"], "about to fail" in bad["log"]) == ("model.error", True)
+    error = rebuilt(wrong["error"])
+    assert (error.error_code, len(error.details["problems"]), type(error).__name__) == (
+        "input.invalid",
+        2,
+        "InputInvalid",
+    )
+    assert set(facts) == {"host", "nova_spi", "python"}
+    (place,) = (path for path in (tmp_path / "data" / "cluster").iterdir() if path.is_dir())
+    assert sorted(path.name for path in place.iterdir()) == [".nova-spi", "manifest.yml", "model.py"]
+    assert [each.name for each in (place / ".nova-spi" / "serving").iterdir()] == [".lock"]
+
+
+def test_files_come_and_go_in_pieces(node):
+    async def work(made):
+        return await made.run(b'{"mark":"+"}', {"page": [("one.txt", [b"fir", b"st\nsecond"])]}, False)
+
+    _, found = node(work, "draw")
+    assert json.loads(found["outputs"])["size"] == 12
+    assert [(name, size, b"".join(chunks)) for name, size, chunks in found["files"]["pages"]] == [
+        ("outputs/page_0.txt", 6, b"+first"),
+        ("outputs/page_1.txt", 7, b"+second"),
+    ]
+
+
+def test_a_model_that_does_not_load_is_told(node, project):
+    (project / "model.py").write_text("import nothing_of_this_name\n")
+    started, _ = node(None)
+    assert rebuilt(started["error"]).error_code == "worker.unavailable"
+
+
+def test_secrets_that_the_manifest_does_not_name_are_refused(node):
+    started, _ = node(None, values={"OTHER": "x"})
+    assert started["error"]["code"] == "usage.invalid"
