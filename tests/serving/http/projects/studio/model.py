@@ -16,7 +16,7 @@ def greet(who, times, **others):
     return {"greeting": " ".join([f"Hello, {who}!"] * times), "seen": seen, "count": times}
 
 
-def copy(image, note=None):
+def copy(image, mask=None, note=None):
     picture = Path(f"made{image.suffix}")
     shutil.copyfile(image, picture)
     found = {"picture": picture}
@@ -37,3 +37,7 @@ def hang():
     sys.stderr.write("on and on\n")
     while True:
         time.sleep(0.1)
+
+
+def weigh(files):
+    return {"sizes": {file.name: file.stat().st_size for file in files}}

@@ -3,19 +3,16 @@
 import json
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-PROJECTS = Path(__file__).parent / "projects"
-
 
 @pytest.fixture(scope="module")
 def server(serve):
-    return serve(PROJECTS / "tensors")
+    return serve("tensors")
 
 
 @pytest.fixture
@@ -271,7 +268,7 @@ def test_what_is_not_there_is_told_in_the_shape_of_the_protocol(server):
 
 @pytest.mark.parametrize("prompts", [["sleep 15"], ["sleep 15", "sleep 15", "sleep 15"]])
 def test_a_client_that_goes_away_cancels_all_that_it_asked_for(serve, prompts):
-    writer = serve(PROJECTS / "writer")
+    writer = serve("writer")
     body = {"inputs": [{"name": "prompt", "shape": [len(prompts)], "datatype": "BYTES", "data": prompts}]}
     connection = HTTPConnection(writer.host, writer.port, timeout=0.5)
     connection.request("POST", "/v2/models/writer/infer", json.dumps(body))

@@ -4,27 +4,24 @@ import asyncio
 import json
 import time
 from http.client import HTTPConnection
-from pathlib import Path
 
 import openai
 import pytest
 
-PROJECTS = Path(__file__).parent / "projects"
-
 
 @pytest.fixture(scope="module")
 def writer(serve):
-    return serve(PROJECTS / "writer")
+    return serve("writer")
 
 
 @pytest.fixture(scope="module")
 def talker(serve):
-    return serve(PROJECTS / "talker")
+    return serve("talker")
 
 
 @pytest.fixture(scope="module")
 def tensors(serve):
-    return serve(PROJECTS / "tensors")
+    return serve("tensors")
 
 
 def client_of(server, kind=openai.OpenAI, **options):
@@ -227,7 +224,7 @@ def test_the_asynchronous_client_is_answered_side_by_side(writer):
 
 
 def test_a_full_queue_is_a_rate_limit_and_is_asked_again(serve):
-    server = serve(PROJECTS / "writer", queue_size=1)
+    server = serve("writer", queue_size=1)
 
     async def crowd(retries):
         async with client_of(server, openai.AsyncOpenAI, max_retries=retries) as client:
