@@ -144,7 +144,7 @@ def told(error: ExecutionError, log: str, scrubber: Scrubber | None) -> Executio
     fields: dict[str, Any] = error.to_dict()
     if scrubber is not None:
         fields = scrubber.clean(fields)
-    details = {"log": log, **fields.get("details", {})}
+    details = fields.get("details", {}) | {"log": log}
     return type(error)(
         fields["message"],
         why=fields.get("why", ""),
