@@ -3,77 +3,31 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parent / "projects" / "studio"
-PROGRAM = """
-import os, sys
-from nova_spi.engines.select import select
-from nova_spi.project.folder import open_folder
-from nova_spi.serving import plan_text
-from nova_spi.serving.preparing import prepare
-from nova_spi.settings import Settings
-
-settings = Settings.load()
-plan = prepare(open_folder(sys.argv[1]), engine=select("process", settings), settings=settings)
-path = plan.folder / "plan.json"
-plan_text.write(plan, path)
-server = (sys.executable, "-m", "nova_spi.serving.server", str(path))
-os.execv(sys.executable, (*server, "--port", "0", "--output-format", "json", *sys.argv[2:]))
-"""
 WAIT = 60
 """Seconds until something hangs, and is not only slow."""
 
 
-@contextmanager
-def serving(folder, cache, *options):
-    """A server of the project in ``folder``; its address."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("NOVA_SPI_")}
-    server = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder), *options],
-        stdout=subprocess.PIPE,
-        env=kept | {"NOVA_SPI_CACHE_DIR": str(cache), "PYTHONWARNINGS": "error"},
-    )
-    try:
-        for line in server.stdout:
-            said = json.loads(line)
-            assert said["event"] != "failed", said
-            if said["event"] == "serving":
-                url = said["url"]
-            if said["event"] == "ready":
-                break
-        yield url
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=WAIT)
+@pytest.fixture(scope="module")
+def studio(serve):
+    return serve(PROJECT).url
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory, shared_cache):
-    folder = tmp_path_factory.mktemp("studio") / "project"
-    shutil.copytree(PROJECT, folder)
-    with serving(folder, shared_cache) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory, shared_cache):
-    folder = tmp_path_factory.mktemp("secured")
-    shutil.copytree(PROJECT, folder / "project")
-    token = folder / "token"
+def secured(serve, tmp_path_factory):
+    token = tmp_path_factory.mktemp("token") / "token"
     token.write_text("a-token-of-the-test-0123456789")
     token.chmod(0o600)
-    with serving(folder / "project", shared_cache, "--token-file", str(token)) as url:
-        yield url, token.read_text()
+    return serve(PROJECT, token_file=token).url, token.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +132,7 @@ def test_the_model_says_what_it_is(page):
     assert page.text("version") == "1.4.0"
     assert "counts aloud" in page.text("description")
     page.until(lambda: page.text("state-text") == "ready")
-    assert [tab.text for tab in page.all("[role=tab]")] == ["run", "copy", "count", "hang"]
+    assert [tab.text for tab in page.all("[role=tab]")] == ["run", "copy", "count", "hang", "weigh"]
 
 
 def test_each_type_has_its_field(page):
@@ -304,6 +258,15 @@ def test_a_file_can_be_taken_back_and_one_of_another_type_is_refused(page, pictu
     page.field("image").send_keys(str(tmp_path / "note.txt"))
     page.run()
     assert "its content is text/plain" in page.error("image")
+
+
+def test_what_was_left_out_is_said(page, picture, tmp_path):
+    (tmp_path / "mask.txt").write_text("no picture")
+    page.tab("copy")
+    page.field("image").send_keys(str(picture))
+    page.field("mask").send_keys(str(tmp_path / "mask.txt"))
+    assert page.run().startswith("Done")
+    assert page.text("warnings").startswith("mask: mask.txt is skipped: its content is text/plain")
 
 
 def test_a_file_can_be_dropped(page):

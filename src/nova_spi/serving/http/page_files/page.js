@@ -178,14 +178,16 @@ function clearResult() {
 }
 
 function working(on) {
+  const pressed = document.activeElement === $("run"); // a button that is disabled loses the focus
   $("run").disabled = on;
+  if (!on && document.activeElement === $("cancel")) $("run").focus({ preventScroll: true });
   $("cancel").hidden = !on;
   $("cancel").disabled = false;
   $("reset").disabled = on;
   $("outputs").setAttribute("aria-busy", String(on));
   for (const tab of $("tabs").children) tab.disabled = on;
-  if (on) $("cancel").focus({ preventScroll: true });
-  else if (document.activeElement === document.body || document.activeElement === $("cancel")) $("run").focus({ preventScroll: true });
+  if (on && pressed) $("cancel").focus({ preventScroll: true });
+  if (!on && document.activeElement === document.body) $("run").focus({ preventScroll: true });
 }
 
 /** The time that it takes; it is not read aloud, the states are. */
