@@ -12,7 +12,8 @@ The face of the package
 
 - `Project`: create, load, change, validate, run and test a project.
 - `Container`: a project's built image, run and tested as it was built; `Project.build_container` makes one.
-- `load(path)`, `run(path, inputs)`, `validate(path)`: the same in one call.
+- `run(path, inputs)`, `validate(path)`: the same in one call.
+- `load(path)`: a `Model` that is loaded once and called many times: `model.predict(prompt="Hello")`.
 - `catalog_metadata(ref)`: what a catalog shows of the model in an image, as `CatalogMetadata`; nothing of it runs.
 - `Manifest`: what a manifest says; `read_manifest(data)` reads one from bytes, with every finding and its place.
 - `Settings`: where the library looks when the caller does not say.
@@ -76,7 +77,8 @@ if TYPE_CHECKING:
     from nova_spi.progress import Progress
     from nova_spi.sdk.catalog import catalog_metadata
     from nova_spi.sdk.container import Container
-    from nova_spi.sdk.project import Project, load, run, validate
+    from nova_spi.sdk.loading import Model, load
+    from nova_spi.sdk.project import Project, run, validate
     from nova_spi.settings import Settings
 
 __all__ = [
@@ -96,6 +98,7 @@ __all__ = [
     "Manifest",
     "ManifestInvalid",
     "ManifestUnreadable",
+    "Model",
     "ModelError",
     "NovaSpiError",
     "OutputInvalid",
@@ -132,6 +135,7 @@ _ELSEWHERE = {
     "Diagnostic": "nova_spi.manifest.diagnostics",
     "ExecutionResult": "nova_spi.execution.records",
     "Manifest": "nova_spi.manifest.models.manifest",
+    "Model": "nova_spi.sdk.loading",
     "Progress": "nova_spi.progress",
     "Project": "nova_spi.sdk.project",
     "Settings": "nova_spi.settings",
@@ -139,7 +143,7 @@ _ELSEWHERE = {
     "TestReport": "nova_spi.checks.testing.report",
     "ValidationReport": "nova_spi.checks.validation.report",
     "catalog_metadata": "nova_spi.sdk.catalog",
-    "load": "nova_spi.sdk.project",
+    "load": "nova_spi.sdk.loading",
     "read_manifest": "nova_spi.manifest.reading",
     "run": "nova_spi.sdk.project",
     "validate": "nova_spi.sdk.project",

@@ -95,7 +95,6 @@ def test_outputs_go_where_they_are_wanted(example, tmp_path):
 
 
 def test_one_call_does_what_the_object_does(example):
-    assert nova_spi.load("my-model").manifest == example.manifest
     assert nova_spi.validate("my-model").ok
     result = nova_spi.run("my-model", {"prompt": "Hello"}, timeout=60)
     assert "Hello" in result.outputs["generated_text"]
@@ -122,7 +121,7 @@ def test_create_takes_a_place_a_domain_a_version_and_a_description(tmp_path):
 
 def test_loading_what_is_not_there_is_an_error():
     with pytest.raises(ManifestUnreadable):
-        nova_spi.load("nothing")
+        Project.load("nothing")
 
 
 def test_a_manifest_with_errors_loads_and_shows_them(written):

@@ -46,7 +46,10 @@ def main() -> None:
     except nova_spi.NovaSpiError as error:
         print(error.details)
     manifest: nova_spi.Manifest = project.manifest
-    print(manifest.model.name, nova_spi.load(".").root, nova_spi.validate(".").ok)
+    print(manifest.model.name, nova_spi.validate(".").ok)
+    with nova_spi.load(".") as model:
+        print(model.predict(prompt=text)["generated_text"], model.command(timeout=5).name)
+        model.command(timeout="5")  # type: ignore[arg-type]  # seconds are a number
     document = nova_spi.read_manifest(b'')
     wrong: int = result.ok and result.folder  # type: ignore[assignment]  # a path is no number
     project.run(inputs=["prompt"])  # type: ignore[arg-type]  # inputs have names

@@ -1,4 +1,4 @@
-"""`Project`: a model on disk as one object, and the three functions that need no object."""
+"""`Project`: a model on disk as one object, and the two functions that need no object."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -255,11 +255,6 @@ class Project(Runnable):
                 why="What runs, and the record of it, come from the manifest's file.",
                 mend="project.save_manifest()",
             )
-
-
-def load(path: Path | str = ".") -> Project:
-    """Opens the project at ``path``; see `Project.load`."""
-    return Project.load(path)
 
 
 def run(path: Path | str = ".", inputs: Mapping[str, Any] | None = None, **options: Any) -> "ExecutionResult":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nova_spi.engines.process.isolation.levels import Level
     from nova_spi.execution.records import ExecutionResult
     from nova_spi.project.folder import Folder
+    from nova_spi.sdk.loading import Model
 
 
 class Runnable:
@@ -71,6 +72,49 @@ class Runnable:
             progress=progress,
             output=None if output is None else Path(output),
             image=self._image,
+        )
+
+    def warm(
+        self,
+        *,
+        engine: str | None = None,
+        require_isolation: "Level | None" = None,
+        workers: int | None = None,
+        secrets: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> "Model":
+        """Loads the model, to be called many times; `nova_spi.load` does the same by a path or a name.
+
+            with project.warm() as model:
+                print(model.predict(prompt="Hello, world!")["generated_text"])
+
+        Args:
+            engine: As for `run`.
+            require_isolation: As for `run`.
+            workers: How many calls it answers at once; None takes the manifest's.
+            secrets: As for `run`.
+            progress: Who listens.
+            options: ``queue_size``, ``start_timeout`` and ``idle_seconds``, as for `nova_spi.load`.
+
+        Raises:
+            ManifestInvalid: The manifest has errors.
+            UsageError: A project has changes that are not saved.
+            EngineUnavailable, EnvironmentFailed, AssetUnavailable: It cannot run here.
+            WorkerUnavailable: The model's own code could not be loaded.
+        """
+        self._want_saved()
+        from nova_spi.sdk.loading import load_folder
+
+        return load_folder(
+            self._folder,
+            self._settings(engine),
+            self._image,
+            require_isolation=require_isolation,
+            workers=workers,
+            secrets=secrets,
+            progress=progress,
+            **options,
         )
 
     def _cases(
