@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json import JSONDecodeError, JSONDecoder, dumps
+from json import JSONDecodeError, JSONDecoder, JSONEncoder, dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ def parse_json(text: str | bytes) -> Any:
 
 def write_json(value: Any, *, indent: int | None = None) -> str:
     """JSON text of a value that holds nothing but JSON's own types."""
-    separators = (",", ": ") if indent else (",", ":")
-    return dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    if indent is None:
+        return _ENCODER.encode(value)
+    return dumps(value, ensure_ascii=False, allow_nan=False, indent=indent, separators=(",", ": "))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -64,3 +65,4 @@ def _constant(name: str) -> NoReturn:
 
 
 _DECODER = JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)  # making one takes as long as reading
+_ENCODER = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
