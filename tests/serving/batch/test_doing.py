@@ -193,7 +193,8 @@ def running(*_):
     yield Upper(capacity=4, seconds=0.001, before=lambda ask: os.write(seen, b"%d\\n" % ask.item.index))
 
 root = Path({project!r})
-run_batch(Order(open_folder(root), Path({inputs!r}), output=Path({output!r}), settings=Settings.load(root)), running=running)
+order = Order(open_folder(root), Path({inputs!r}), output=Path({output!r}), settings=Settings.load(root))
+report = run_batch(order, running=running)
 """
 
 
@@ -241,9 +242,7 @@ def test_a_disk_that_is_full_stops_it_and_with_room_it_goes_on(lines, project, b
     program = PROGRAM.format(
         path=[str(Path(__file__).parent)], seen=os.devnull, project=str(project), inputs=str(place), output=str(output)
     )
-    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n" + program.replace(
-        "run_batch(Order", "report = run_batch(Order"
-    )
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n" + program
     done = subprocess.run(
         [sys.executable, "-c", full + "\nprint(report.error.error_code, report.error.why)"],
         capture_output=True,

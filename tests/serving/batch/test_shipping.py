@@ -50,6 +50,15 @@ def test_what_is_not_the_models_stays_here(tmp_path):
     assert b'"model.py"' in stream
 
 
+def unpack(target, stream):
+    unpacking = Unpacking(target)
+    try:
+        unpacking.write(stream)
+        unpacking.close()
+    finally:
+        unpacking.close(whole=False)
+
+
 @pytest.mark.parametrize(
     "stream",
     [
@@ -64,13 +73,8 @@ def test_what_is_not_the_models_stays_here(tmp_path):
     ],
 )
 def test_a_stream_that_is_none_or_is_cut_off_is_refused(tmp_path, stream):
-    unpacking = Unpacking(tmp_path / "to")
-    try:
-        with pytest.raises(ProjectError, match="not come whole"):
-            unpacking.write(stream)
-            unpacking.close()
-    finally:
-        unpacking.close(whole=False)
+    with pytest.raises(ProjectError, match="not come whole"):
+        unpack(tmp_path / "to", stream)
     assert list(tmp_path.iterdir()) == [tmp_path / "to"]
 
 

@@ -10,9 +10,8 @@ from nova_spi.serving.batch.runner import Answer, CannotGoOn
 class Upper:
     """Runs items without a model: capital letters, as slowly as is asked for."""
 
-    engine = {"name": "upper", "level": "process"}
-
     def __init__(self, capacity=4, seconds=0.0, before=lambda ask: None):
+        self.engine = {"name": "upper", "level": "process"}
         self.capacity, self.seconds, self.before, self.ran = capacity, seconds, before, []
 
     async def start(self):

@@ -19,7 +19,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -71,7 +71,7 @@ def on_cluster(order: Order, command: "CompiledCommand", progress: Progress) -> 
         ending.enter_context(without_ray_on_stdout())
         _connect(order.address or os.environ.get("RAY_ADDRESS") or "auto")
         ending.callback(remove_tree, order.output / COMING)
-        ending.callback(ray.shutdown)
+        ending.callback(_leave)
         seats, capacity = _seats(order, command, progress)
         yield ClusterRunner(seats, capacity, order.output / COMING)
 
@@ -212,6 +212,11 @@ def _connect(address: str) -> None:
         ) from error
     finally:
         signal.signal(signal.SIGTERM, before)  # Ray sets its own, which ends the process at once
+
+
+def _leave() -> None:
+    with redirect_stdout(None):  # what Ray has not said yet, it says now
+        ray.shutdown()
 
 
 def _knock(address: str) -> None:
