@@ -20,11 +20,11 @@ def wait(seconds):
     return {"waited": seconds}
 
 
-def count(to, pause):
+def count(to, pause, width):
     for number in range(1, to + 1):
         print(f"at {number}", flush=True)
         progress(number / to, f"number {number}")
-        yield {"words": f"{number} "}
+        yield {"words": f"{number} ".rjust(width)}
         time.sleep(pause)
 
 
