@@ -190,6 +190,51 @@ def test_a_file_is_wanted_and_is_no_value():
         door.json(files, b'{"image":"/etc/passwd"}', {"image"})
 
 
+def accepting(served, work):
+    async def run():
+        acceptor = Acceptor(plan(served))
+        try:
+            return await work(acceptor)
+        finally:
+            await acceptor.close()
+
+    return asyncio.run(run())
+
+
+def test_files_of_this_machine_are_found_by_path_and_stay_there(tmp_path):
+    served = command({"name": "docs", "type": "file", "required": True, "mime_types": ["text/*"]}, TYPED[0])
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("words")
+    (tmp_path / "c.bin").write_bytes(b"\x93\0")
+    found = accepting(served, lambda door: door.paths(served, {"docs": [Path("a.txt"), "*.bin", "b.txt"]}, tmp_path))
+    assert [(file.name, file.path, file.ours) for file in found["docs"]] == [
+        ("a.txt", tmp_path / "a.txt", False),
+        ("b.txt", tmp_path / "b.txt", False),
+    ]
+    assert found.warnings[0].startswith("docs: c.bin is skipped")
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({}, {"docs": "is required: a path, a glob or a folder"}),
+        ({"docs": "no.txt"}, {"docs": "there is no file 'no.txt'"}),
+        ({"docs": 3}, {"docs": "must be a path, a glob, a folder or a list of them, not a number"}),
+        ({"docs": object()}, {"docs": "there is no file '<object>'"}),
+        ({"docs": None, "prompt": "x"}, {"prompt": "takes no file", "docs": "is required: a path, a glob or a folder"}),
+        (
+            {"dcs": "x"},
+            {"dcs": "is no input (did you mean 'docs'?)", "docs": "is required: a path, a glob or a folder"},
+        ),
+    ],
+)
+def test_paths_that_are_none_are_told_all_at_once(tmp_path, given, problems):
+    served = command({"name": "docs", "type": "file", "required": True}, TYPED[0])
+    with pytest.raises(InputInvalid) as caught:
+        accepting(served, lambda door: door.paths(served, given, tmp_path))
+    assert {each["path"]: each["message"] for each in caught.value.details["problems"]} == problems
+
+
 def test_a_large_body_leaves_the_event_loop_free():
     large = command({"name": "numbers", "type": "array", "items": {"type": "integer"}})
     body = b'{"numbers":[' + b"1," * LARGE + b"1]}"

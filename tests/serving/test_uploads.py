@@ -170,6 +170,14 @@ def test_a_form_without_a_boundary_is_none(tmp_path, kind):
         came(b"", tmp_path / "in", content_type=kind)
 
 
+def test_many_files_within_their_own_rules_are_not_too_much(tmp_path):
+    served = command({"name": "doc", "type": "file", "constraints": {"max_files": 20, "max_size_bytes": 8}})
+    form = came(
+        body(*[part("doc", "12345678", filename="a") for _ in range(20)]), tmp_path / "in", served=served, most=8
+    )
+    assert len(form.files["doc"]) == 20
+
+
 def test_all_files_together_are_bounded(tmp_path):
     served = command({"name": "doc", "type": "file"})
     data = body(*[part("doc", "12345678", filename="a") for _ in range(6)])

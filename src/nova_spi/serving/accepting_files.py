@@ -70,7 +70,8 @@ class Intake:
 
     Attributes:
         files: What came, by parameter.
-        most_bytes: Of all files together: four times the largest one that may come.
+        most_bytes: Of all files together: what the rules of their parameters add up to, and four times
+            ``max_file_bytes`` where that is more.
     """
 
     def __init__(self, folder: Path, command: ServedCommand, max_file_bytes: int) -> None:
@@ -79,7 +80,10 @@ class Intake:
             each.name: max_file_bytes if (most := each.constraints.get("max_size_bytes")) is None else int(most)
             for each in command.file_inputs
         }
-        self.most_bytes = 4 * max(self._bounds.values(), default=0)
+        counted = sum(
+            self._bounds[each.name] * (each.constraints.get("max_files") or 1) for each in command.file_inputs
+        )
+        self.most_bytes = max(counted, 4 * max_file_bytes) if self._bounds else 0
         self._folder = folder
         self._left = self.most_bytes
         self._names: dict[str, set[str]] = {}
