@@ -36,6 +36,7 @@ class Channel:
         log: The descriptor of the pipe for what the model writes.
 
     Attributes:
+        reader: Reads from ``calls``.
         open: The number of the call that may still be told of; 0 when it has been answered.
     """
 
@@ -45,6 +46,7 @@ class Channel:
         self.log = log
         self.open = 0
         self.interruption = Interruption()
+        self.reader = frames.Reader(calls)
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._forking = False
@@ -75,7 +77,7 @@ class Channel:
 
     def receive(self) -> Optional[tuple[bytes, int, bytes]]:
         """Wait for the next frame; None where the supervisor has gone."""
-        return frames.receive(self.calls)
+        return self.reader.receive()
 
     def answer(self, kind: bytes, number: int, payload: bytes) -> None:
         """Send the last word about a call: whoever would tell more of it comes too late.
@@ -146,16 +148,12 @@ class Channel:
                 if frame[0] == frames.CANCEL:
                     self.interruption.ask(frame[1])
                     waiting = True
-        self._abandoned()
-
-    def _abandoned(self) -> None:
-        """The supervisor has gone, whatever killed it: nobody waits for what goes on here."""
-        end = time.monotonic() + ABANDONED_SECONDS
+        # The supervisor has gone, whatever killed it: nobody waits for what goes on here.
+        end_within(ABANDONED_SECONDS)
         self.interruption.ask(self.open)
-        while time.monotonic() < end:
+        while True:
             time.sleep(AGAIN_MILLISECONDS / 1000)
             self.interruption.insist()
-        os._exit(1)
 
     def _leave(self) -> None:
         """In a child that the model has forked: nothing of the wire is its."""
@@ -166,6 +164,16 @@ class Channel:
         for each in (self.calls, self.control):
             with suppress(OSError):
                 each.close()
+
+
+def end_within(seconds: float) -> None:
+    """End this process after so long, whatever threads and handlers of the model keep it from ending by itself."""
+
+    def end() -> None:
+        time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=end, name="spi-end", daemon=True).start()
 
 
 def _high(descriptor: int) -> int:

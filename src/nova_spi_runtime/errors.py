@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-CODES = ("input.invalid", "output.missing", "output.invalid", "model.error", "manifest.unreadable")
+CODES = (
+    "input.invalid",
+    "output.missing",
+    "output.invalid",
+    "model.error",
+    "manifest.unreadable",
+    "run.cancelled",
+    "worker.crashed",
+)
 """The codes that arise beside a model."""
 
 

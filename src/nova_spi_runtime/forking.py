@@ -57,6 +57,8 @@ class Forks:
     def receive(self) -> Optional[tuple[bytes, int, bytes]]:
         """Wait for the next frame on calls; None where the supervisor has gone."""
         while True:
+            if self._channel.reader.ahead:
+                return self._channel.receive()
             ready = _ready(None, self._channel.calls, self._channel.control)
             if self._channel.calls in ready:
                 return self._channel.receive()

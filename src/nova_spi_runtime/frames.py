@@ -57,6 +57,7 @@ HEADER = struct.Struct(">IcI")
 MAX_PAYLOAD = 256 * 1024 * 1024
 """Bytes. What is larger goes by file."""
 _COPIED = 64 * 1024
+_AHEAD = 16 * 1024
 
 
 class FrameInvalid(Exception):
@@ -107,6 +108,43 @@ def receive(connection: socket) -> Optional[tuple[bytes, int, bytes]]:
     if len(payload) < length:
         raise FrameInvalid("The stream ends inside a frame.")
     return kind, number, payload
+
+
+class Reader:
+    """Reads frame after frame from one connection, with one system call for a small one."""
+
+    def __init__(self, connection: socket) -> None:
+        self._connection = connection
+        self._rest = b""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether a part of the next frame is here already, so that nobody may wait for it at the connection."""
+        return bool(self._rest)
+
+    def receive(self) -> Optional[tuple[bytes, int, bytes]]:
+        """As `receive`."""
+        found = self._rest or self._connection.recv(_AHEAD)
+        self._rest = b""
+        if not found:
+            return None
+        if len(found) < HEADER.size:
+            found += self._more(HEADER.size - len(found))
+        length, kind, number = HEADER.unpack_from(found)
+        if length > MAX_PAYLOAD:
+            raise FrameInvalid(f"A frame of {length} bytes is over {MAX_PAYLOAD}.")
+        end = HEADER.size + length
+        if len(found) > end:
+            self._rest = found[end:]
+        elif len(found) < end:
+            return kind, number, found[HEADER.size :] + self._more(end - len(found))
+        return kind, number, found[HEADER.size : end]
+
+    def _more(self, count: int) -> bytes:
+        found = _exactly(self._connection, count)
+        if not found:
+            raise FrameInvalid("The stream ends inside a frame.")
+        return found
 
 
 def _exactly(connection: socket, count: int) -> bytes:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SIGNAL = int(getattr(signal, "SIGRTMAX", 0)) - 3 if sys.platform == "linux" else int(signal.SIGUSR2)
 """One that models have no use for themselves; see signal(7), "Real-time signals"."""
 
+# Those of `signal` make members of enumerations of everything, which takes 5 us a call.
+_native: Any = __import__("_signal")
+_UNBLOCK = int(signal.SIG_UNBLOCK)
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -47,9 +50,10 @@ class Interruption:
         self._handler = self._arrived
 
     def install(self) -> None:
-        """Take the signal, again if the model has taken it meanwhile; in the main thread."""
-        if signal.getsignal(SIGNAL) is not self._handler:
-            signal.signal(SIGNAL, self._handler)
+        """Take the signal, again if the model has taken or blocked it meanwhile; in the main thread."""
+        if _native.getsignal(SIGNAL) is not self._handler:
+            _native.signal(SIGNAL, self._handler)
+        _native.pthread_sigmask(_UNBLOCK, (SIGNAL,))
 
     def ask(self, number: int) -> None:
         """End the call of this number, now or where it begins; one that is over is not touched. In another thread.

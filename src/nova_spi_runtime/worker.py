@@ -14,7 +14,7 @@ from json import loads
 
 from . import frames, progressing
 from .calling import Shared
-from .channel import Channel
+from .channel import ABANDONED_SECONDS, Channel, end_within
 from .errors import SPIError
 from .forking import VARIABLE as FORKS
 from .forking import Forks
@@ -55,7 +55,9 @@ def main() -> int:
         _show(payload)
         channel.answer(kind, 0, payload)
         return 1
-    return worker.serve()
+    status = worker.serve()
+    end_within(ABANDONED_SECONDS)
+    return status
 
 
 class Worker:
@@ -216,6 +218,7 @@ def _show(payload: bytes) -> None:
     """The error stands in the log too, where a run has it."""
     error = loads(payload)
     try:
+        sys.stdout.flush()
         sys.stderr.write(error["traceback"] or f"spi: {error['code']}: {error['message']}\n")
         sys.stderr.flush()
     except Exception:  # noqa: BLE001  # the stream may be the model's own, and the error is told otherwise too

@@ -12,15 +12,16 @@ from nova_spi_runtime import frames
 numbers = st.integers(0, 2**32 - 1)
 
 
-def exchanged(data: bytes):
-    """What is read of bytes after which the other side closes."""
+def exchanged(data: bytes, read=None):
+    """What is read of bytes after which the other side closes; by a reader that reads ahead, where one is made."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         sender = threading.Thread(target=lambda: (theirs.sendall(data), theirs.close()))
         sender.start()
         found = []
+        receive = read(ours).receive if read else lambda: frames.receive(ours)
         try:
-            while (frame := frames.receive(ours)) is not None:
+            while (frame := receive()) is not None:
                 found.append(frame)
         finally:
             ours.close()
@@ -29,9 +30,33 @@ def exchanged(data: bytes):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([b"C", b"R", b"X"]), numbers, st.binary(max_size=300)), max_size=5))
-def test_frames_arrive_as_they_were_sent(sent):
-    assert exchanged(b"".join(frames.pack(*each) for each in sent)) == sent
+@given(
+    st.lists(st.tuples(st.sampled_from([b"C", b"R", b"X"]), numbers, st.binary(max_size=300)), max_size=5),
+    st.sampled_from([None, frames.Reader]),
+)
+def test_frames_arrive_as_they_were_sent(sent, read):
+    assert exchanged(b"".join(frames.pack(*each) for each in sent), read) == sent
+
+
+@pytest.mark.parametrize("pause", [1, 5, 9, 12, 40_000])
+def test_a_reader_waits_for_what_comes_in_pieces(pause):
+    sent = [(b"C", 1, bytes(50_000)), (b"C", 2, b""), (b"C", 3, b"x")]
+    data = b"".join(frames.pack(*each) for each in sent)
+    ours, theirs = socket.socketpair()
+
+    def send():
+        for start in range(0, len(data), pause) if pause > 100 else (0, pause):
+            theirs.sendall(data[start : start + pause] if pause > 100 or not start else data[start:])
+            threading.Event().wait(0.02)
+        theirs.close()
+
+    with ours:
+        sender = threading.Thread(target=send)
+        sender.start()
+        reader = frames.Reader(ours)
+        assert [reader.receive() for _ in range(4)] == [*sent, None]
+        assert not reader.ahead
+        sender.join()
 
 
 @settings(max_examples=50, deadline=None)
@@ -39,8 +64,9 @@ def test_frames_arrive_as_they_were_sent(sent):
 def test_a_torn_frame_is_no_frame(payload, data):
     whole = frames.pack(frames.CALL, 7, payload)
     cut = data.draw(st.integers(1, len(whole) - 1))
-    with pytest.raises(frames.FrameInvalid, match="ends inside"):
-        exchanged(whole[:cut])
+    for read in (None, frames.Reader):
+        with pytest.raises(frames.FrameInvalid, match="ends inside"):
+            exchanged(whole[:cut], read)
 
 
 def test_a_header_without_its_payload_is_a_torn_frame():
@@ -49,8 +75,9 @@ def test_a_header_without_its_payload_is_a_torn_frame():
 
 
 def test_a_frame_that_is_too_large_is_refused_before_it_is_read():
-    with pytest.raises(frames.FrameInvalid, match=str(frames.MAX_PAYLOAD)):
-        exchanged(frames.HEADER.pack(frames.MAX_PAYLOAD + 1, b"C", 1))
+    for read in (None, frames.Reader):
+        with pytest.raises(frames.FrameInvalid, match=str(frames.MAX_PAYLOAD)):
+            exchanged(frames.HEADER.pack(frames.MAX_PAYLOAD + 1, b"C", 1), read)
 
 
 class Counted(bytes):

@@ -137,6 +137,7 @@ def predict(word):
 """
     worker = served(code, commands={"two": {"entry_point": {"callable": "model:predict"}, **INTERFACE}}, **INTERFACE)
     assert worker.call(id="a", timeout=2.5)["text"] == "a run 2.5 None"
+    assert worker.call(id="a", timeout=1234567.0)["text"] == "a run 1234567 None"
     assert worker.call(id="b", timeout=None, command="two")["text"] == "b two None None"
 
 

@@ -91,6 +91,7 @@ def test_what_ends_the_process_ends_the_worker(anything, do, status):
         "import warnings; warnings.simplefilter('error')",
         "sys.path.clear(); sys.modules.pop('nova_spi_runtime', None)",
         "os.umask(0o777)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())",
     ],
 )
 def test_what_a_model_does_to_its_process_is_gone_at_the_next_call(anything, do):
@@ -214,6 +215,18 @@ def predict(do):
 def test_a_supervisor_that_goes_ends_the_worker_also_in_the_middle_of_a_call(anything):
     anything.ask({"do": "while True:\n    try: time.sleep(9)\n    except BaseException: pass"})
     assert anything.close() in (0, 1)
+
+
+@pytest.mark.parametrize("forks", ["0", "1"])
+def test_threads_of_the_model_do_not_outlive_the_supervisor(served, forks):
+    code = """
+import threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+def predict(do): return "fine"
+"""
+    worker = served(code, options={"SPI_WORKER_PROCESS_PER_CALL": forks}, **INTERFACE)
+    assert worker.call() == {"text": "fine"}
+    assert worker.close() == 1
 
 
 def test_a_supervisor_that_goes_ends_an_idle_worker_with_status_zero(anything):
