@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_spi.serving.probing import Prober, asked_of
+from nova_spi.serving.probing import Prober, Probers, asked_of
 from nova_spi_runtime.parameters import Parameter
 
 IMAGE = Parameter.from_dict(
@@ -147,6 +147,26 @@ def test_several_callers_at_once_each_get_their_own(picture):
         return [each["files"][0]["name"] for each in found]
 
     assert asking(work) == names
+
+
+def test_a_file_that_takes_long_does_not_keep_others_waiting(picture):
+    async def run():
+        probers = Probers(2)
+        try:
+            await ask(probers, (picture(), "cat.png"))
+            assert [prober.pid is None for prober in probers.all] == [False, True]
+            stopped = probers.all[0].pid
+            os.kill(stopped, signal.SIGSTOP)
+            slow = asyncio.ensure_future(ask(probers, (picture("slow.png"), "slow.png")))
+            await asyncio.sleep(0)
+            other = await ask(probers, (picture("other.png"), "other.png"))
+            assert not slow.done()
+            os.kill(stopped, signal.SIGCONT)
+            return [found["files"][0]["name"] for found in (other, await slow)]
+        finally:
+            await probers.close()
+
+    assert asyncio.run(run()) == ["other.png", "slow.png"]
 
 
 def test_it_ends_when_nobody_asks_and_comes_back_when_somebody_does(picture):

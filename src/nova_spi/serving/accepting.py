@@ -19,7 +19,7 @@ from nova_spi.serving.accepting_files import Intake
 from nova_spi.serving.accepting_words import problems_of, told
 from nova_spi.serving.calls import InputFile
 from nova_spi.serving.plan import Plan, ServedCommand
-from nova_spi.serving.probing import Prober, asked_of
+from nova_spi.serving.probing import Probers, asked_of
 from nova_spi.serving.uploads import receive
 from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
 from nova_spi_runtime.problems import Problem, ValueInvalid
@@ -48,7 +48,7 @@ class Acceptor:
 
     def __init__(self, plan: Plan, *, max_file_bytes: int = MAX_FILE_BYTES) -> None:
         self.max_file_bytes = max_file_bytes
-        self._prober = Prober()
+        self._probers = Probers()
         self._doors = {name: _Door(command) for name, command in plan.commands.items()}
 
     def json(self, command: ServedCommand, body: bytes, attached: Collection[str] = ()) -> bytes:
@@ -117,7 +117,7 @@ class Acceptor:
             given = files.get(parameter.name, ())
             if given:
                 asked = asked_of([(str(each.path), each.name) for each in given])
-                answer = await self._prober.ask(parameter, asked, len(given))
+                answer = await self._probers.ask(parameter, asked, len(given))
                 found.take(parameter, answer, problems, {str(each.path): each.ours for each in given})
             elif parameter.required:
                 problems.append(Problem(parameter.name, "is required: a file"))
@@ -144,7 +144,7 @@ class Acceptor:
             value = plain_paths(given.get(parameter.name))
             if value is not None:
                 asked = {"value": value, "base": str(base.absolute())}
-                answer = await self._prober.ask(parameter, asked, len(value) if isinstance(value, list) else 1)
+                answer = await self._probers.ask(parameter, asked, len(value) if isinstance(value, list) else 1)
                 found.take(parameter, answer, problems, {})
             elif parameter.required:
                 problems.append(Problem(parameter.name, "is required: a path, a glob or a folder"))
@@ -208,8 +208,8 @@ class Acceptor:
             raise
 
     async def close(self) -> None:
-        """Ends the process that looks into files, where there is one."""
-        await self._prober.close()
+        """Ends the processes that look into files, where there are any."""
+        await self._probers.close()
 
     async def _both(
         self,

@@ -1,7 +1,7 @@
 """Files looked into in a process of its own, which a hostile one may crash without harm to the server.
 
-The process (`nova_spi.serving.media_program`) is started when the first file comes, answers one request after the
-other, and ends when it has had nothing to do for a while. Where it dies, the request at hand is refused, and the next
+A process (`nova_spi.serving.media_program`) is started when the first file comes, answers one request after the other,
+and ends when it has had nothing to do for a while. Where it dies, the request at hand is refused, and the next
 one has a new process.
 """
 
@@ -23,6 +23,8 @@ SECONDS_A_FILE = 20.0
 
 MAX_ANSWERS = 1000
 """Answers after which a process is replaced: readers of media are known to hold on to memory."""
+
+MAX_PROCESSES = 3
 
 _MAX_LINE = 64 * 1024 * 1024
 _SLACK_SECONDS = 10.0
@@ -46,6 +48,11 @@ class Prober:
         self._answers = 0
         self._idle: asyncio.TimerHandle | None = None
         self._asking: set[asyncio.Task[Any]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests it has before it."""
+        return len(self._asking)
 
     @property
     def pid(self) -> int | None:
@@ -167,6 +174,26 @@ class Prober:
         while self._asking:
             await asyncio.wait(tuple(self._asking))
         await self._end()
+
+
+class Probers:
+    """Several of them, so that one large picture does not keep everybody waiting; most of the time one is alive.
+
+    Args:
+        count: How many at most.
+    """
+
+    def __init__(self, count: int = MAX_PROCESSES) -> None:
+        self.all = tuple(Prober() for _ in range(count))
+
+    async def ask(self, parameter: Parameter, request: dict[str, Any], files: int = 1) -> dict[str, Any]:
+        """As `Prober.ask`, of the one with the least to do."""
+        return await min(self.all, key=lambda prober: prober.waiting).ask(parameter, request, files)
+
+    async def close(self) -> None:
+        """Ends them at once."""
+        for prober in self.all:
+            await prober.close()
 
 
 async def _exchange(process: Process, request: dict[str, Any]) -> dict[str, Any] | None:
