@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nova_spi.engines.port import Engine
 from nova_spi.engines.process.engine import ProcessEngine
+from nova_spi.engines.process.in_place import InPlaceEngine
 from nova_spi.engines.process.isolation.levels import Level, require_at_least
 from nova_spi.errors import EngineUnavailable, ExtraMissing, UsageError
 from nova_spi.settings import Settings
@@ -48,6 +49,21 @@ def select(name: str, settings: Settings, isolation: Level | None = None, place:
         mend=f"--engine {' | '.join(['auto', 'docker', 'process', *_ABSENT])}",
         engine=name,
     )
+
+
+def in_place(settings: Settings, isolation: Level | None = None) -> Engine:
+    """The engine for a model whose environment is that of the container that we are in.
+
+    Args:
+        settings: Where what is found out is kept.
+        isolation: The least level of isolation; None takes the strongest that the container has.
+
+    Raises:
+        EngineUnavailable: The container cannot isolate a model as far as ``isolation``.
+    """
+    if isolation is not None:
+        require_at_least(isolation, settings.cache_dir)
+    return InPlaceEngine(settings.cache_dir, "auto")
 
 
 def container_engine_answers() -> bool:

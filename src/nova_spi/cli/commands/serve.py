@@ -90,6 +90,7 @@ EXAMPLES = (
     metavar="SECONDS",
     help="What calls get to finish at the end.  [default: as long as the slowest may take]",
 )
+@click.option("--in-place", is_flag=True, hidden=True, help="In an image for serving: the environment is the image's.")
 def command(
     state: State,
     path: str,
@@ -105,6 +106,7 @@ def command(
     start_timeout: float,
     idle_timeout: float | None,
     drain_timeout: float | None,
+    in_place: bool,
 ) -> int:
     """Serve a model over HTTP: the project PATH (default: the current folder), or the built image REF.
 
@@ -118,7 +120,8 @@ def command(
         tokens.read(token_file)
     values = read_secrets(secrets)
     with listening.bind(host, port) as bound:
-        place = Place.open(path, engine, require_isolation, state)
+        open_place = _in_place if in_place else Place.open
+        place = open_place(path, engine, require_isolation, state)
         with Showing(state) as progress:
             plan = prepare(
                 place.folder,
@@ -141,6 +144,16 @@ def command(
         except BaseException:  # whatever kept us from becoming the server: what was prepared goes
             remove(plan)
             raise
+
+
+def _in_place(path: str, engine: str | None, isolation: "Level | None", state: State) -> Place:
+    """The project of the image that we are in; another engine than that of its own processes there is none."""
+    del engine
+    from nova_spi.cli.calling import opened
+    from nova_spi.engines import select
+
+    folder, settings, _ = opened(path, "process", state)
+    return Place(folder, settings, select.in_place(settings, isolation))
 
 
 def _check_installed() -> None:

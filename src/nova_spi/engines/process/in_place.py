@@ -53,11 +53,14 @@ def environment_of(variables: Mapping[str, str], model: Path = MODEL) -> Environ
         EngineUnavailable: There is no Python that works.
     """
     kept = {name: value for name, value in variables.items() if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
+    path = kept.get("PATH", os.defpath)
     python = model / "bin" / "python"
     if python.exists():
-        kept |= {"VIRTUAL_ENV": str(model), "PATH": f"{python.parent}:{kept.get('PATH', os.defpath)}"}
-    else:
-        python = Path(shutil.which("python", path=kept.get("PATH", os.defpath)) or "python")
+        kept["PATH"] = f"{python.parent}:{path}"
+    elif found := shutil.which("python", path=path):
+        python = Path(found)
+    if (python.parent.parent / "pyvenv.cfg").exists() or python.is_relative_to(model):
+        kept["VIRTUAL_ENV"] = str(python.parent.parent)  # named or not: its files are to be read
     known = ask(python)
     if known is None:
         raise EngineUnavailable(

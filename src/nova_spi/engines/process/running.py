@@ -71,7 +71,7 @@ class Running:
             if now >= self._give_up_at:
                 break
             poller.modify(self._launch.log, select.POLLIN if now >= self._log.due else 0)
-            for descriptor, _ in poller.poll(max(0.0, self._next_timer() - now) * 1000 + 0.5):
+            for descriptor, _ in self._waited(poller, self._next_timer()):
                 if descriptor == self._launch.status:
                     self._launch.read_status()
                 else:
@@ -94,6 +94,19 @@ class Running:
             return GroupWatch(self._group, limit)
         return MemoryWatch(tree_below(self._launch.pid), limit)
 
+    def _waited(self, poller: select.poll, until: float) -> list[tuple[int, int]]:
+        """What is ready to be read; nothing at that moment, or when a cancel comes before it.
+
+        A worker may wait here for days: a look at the cancel costs no more than it must.
+        """
+        cancel = self._cancel if self.reason is None else None
+        while True:
+            left = until - time.monotonic()
+            pause = left if cancel is None else min(left, CANCEL_SECONDS)
+            ready = poller.poll(max(0.0, pause) * 1000 + 0.5)
+            if ready or pause >= left or cancel is None or cancel.is_set():
+                return ready
+
     def _next_timer(self) -> float:
         timers = [self._log.due] if self._log.due > time.monotonic() else []
         if self.reason is not None:
@@ -101,8 +114,6 @@ class Running:
         timers += [self._deadline, self._memory.due]
         if self._disk is not None:
             timers.append(self._disk.due)
-        if self._cancel is not None:
-            timers.append(time.monotonic() + CANCEL_SECONDS)
         return min(timers)
 
     def _tick(self, now: float) -> None:
