@@ -3,6 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def _move(file: OutputFile, folder: Path) -> Path:
         shutil.move(file.path, fresh)
         return fresh.replace(target)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise ExecutionError(
             f"The outputs cannot be moved to {folder}: {error.strerror}: {error.filename}",
             mend="Name another folder.",
