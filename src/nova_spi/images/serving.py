@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import nova_spi
 import nova_spi_runtime
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.errors import BuildFailed
@@ -58,8 +57,7 @@ def server_packages(
 def server_entries(python: PythonFacts) -> Iterator[Entry]:
     """nova-spi itself, as it runs here, and its command ``/opt/nova-spi/bin/nova-spi``."""
     site = f"lib/python{python.minor}/site-packages"
-    for package in (nova_spi, nova_spi_runtime):
-        root = Path(package.__file__ or "").parent
+    for root in (Path(__file__).parents[1], Path(nova_spi_runtime.__file__).parent):
         for path in sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield from with_parents(PLACE, f"{site}/{root.name}/{path.relative_to(root).as_posix()}", path)
