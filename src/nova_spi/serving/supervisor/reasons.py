@@ -53,8 +53,9 @@ def of_words(payload: bytes) -> ExecutionError:
 
 
 def of_dict(told: dict[str, Any]) -> ExecutionError:
-    """The same, read already."""
-    return reported(told)
+    """The same, read already; a worker whose calls have processes of their own also says how one of them ended."""
+    found = reported(told)
+    return WorkerCrashed(found.message, mend=SEE_LOG) if told.get("code") == WorkerCrashed.code else found
 
 
 def broke_the_protocol(what: str) -> WorkerCrashed:
