@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from nova_spi.engines.port import Image
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.engines.process.in_place import InPlaceEngine
 from nova_spi.engines.process.isolation.levels import why_not
-from nova_spi.errors import AssetUnavailable, UsageError
+from nova_spi.errors import ArtifactInvalid, AssetUnavailable, UsageError
 from nova_spi.execution.places import is_held
 from nova_spi.progress import Silent
 from nova_spi.project.folder import open_folder
 from nova_spi.serving import plan_text
 from nova_spi.serving.engines import engine_of
 from nova_spi.serving.plan import Health
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing import check_runtime, prepare, remove
 from nova_spi.serving.preparing_folders import open_server
 from nova_spi.serving.slots import renew
 from nova_spi.settings import Settings
@@ -363,3 +364,15 @@ def test_a_model_reads_the_files_of_its_calls_and_cannot_write_there(project, pr
     outcome = ProcessEngine(shared_cache, level).run(replace(slot.job, argv=words, limits=limits), Silent())
     assert outcome.exit_code == 0, slot.job.log.read_text()
     assert slot.job.log.read_text().split("\n")[:4] == ["for the model", "refused", "refused", "written"]
+
+
+def test_an_image_whose_runtime_knows_no_workers_is_refused(tmp_path):
+    image = Image("docker.io/library/old:1", tmp_path, "sha256:0", "sha256:0")
+    check_runtime(tmp_path, image)
+    runtime = tmp_path / "spi" / "nova_spi_runtime"
+    runtime.mkdir(parents=True)
+    with pytest.raises(ArtifactInvalid, match="older nova-spi") as caught:
+        check_runtime(tmp_path, image)
+    assert caught.value.mend == "nova-spi build"
+    (runtime / "worker.py").touch()
+    check_runtime(tmp_path, image)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nova_spi.engines.port import Engine, Environment, Image
 from nova_spi.engines.process.in_place import InPlaceEngine
+from nova_spi.errors import ArtifactInvalid
 from nova_spi.execution.beside import lay_runtime
 from nova_spi.execution.in_image import with_image
 from nova_spi.execution.places import RunFolder
@@ -17,6 +18,7 @@ from nova_spi.execution.stages import secrets_without_value
 from nova_spi.interface.binding import BoundInputs
 from nova_spi.interface.openapi import openapi
 from nova_spi.progress import Progress
+from nova_spi.project.beside import NAME
 from nova_spi.serving.plan import Health, Plan, ServedCommand, Slot
 from nova_spi.serving.preparing_folders import ServerFolder, open_server
 from nova_spi.serving.preparing_slots import Prepared, slots_of
@@ -151,7 +153,25 @@ def _staged(
         stage.folder(inside(output.mount_path or "outputs", request))
     if environment.image is None:
         lay_runtime(stage, environment, request.settings.cache_dir)
+    else:
+        check_runtime(stage.work, environment.image)
     return stage
+
+
+def check_runtime(work: Path, image: Image) -> None:
+    """Refuses an image whose runtime is older than workers are.
+
+    Raises:
+        ArtifactInvalid: It is; without this its workers would end as soon as they start.
+    """
+    runtime = work / "spi" / NAME
+    if runtime.is_dir() and not (runtime / "worker.py").is_file():
+        raise ArtifactInvalid(
+            f"The image {image.name} cannot be served: it was built by an older nova-spi.",
+            why="What stands beside its model knows nothing of workers.",
+            mend="nova-spi build",
+            code="artifact.invalid",
+        )
 
 
 def _count(request: Request, workers: int | None) -> int:

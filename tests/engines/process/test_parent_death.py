@@ -98,6 +98,39 @@ def test_a_fork_of_ours_that_holds_the_control_pipe_does_not_keep_the_model_aliv
         os.kill(int((lab.folder / "forked").read_text()), signal.SIGKILL)
 
 
+WITH_CHANNEL = """
+import math, os, signal, socket, sys, threading, time
+from pathlib import Path
+from nova_spi.engines.port import Job, Limits
+from nova_spi.engines.process.engine import ProcessEngine
+from nova_spi.progress import Silent
+
+folder, mark = Path(sys.argv[1]), sys.argv[2].split("=")
+ours, theirs = socket.socketpair()
+job = Job(("sh", "-c", sys.argv[3]), folder, folder, {"PATH": "/usr/bin:/bin", mark[0]: mark[1]},
+          folder.parent / "log.txt", Limits(math.inf, grace_seconds=0.2), channel=theirs.fileno())
+threading.Thread(target=ProcessEngine(folder).run, args=(job, Silent(), threading.Event())).start()
+short = threading.Thread(target=lambda: None)  # the end of another thread ends nothing
+short.start()
+short.join()
+time.sleep(60)
+"""
+
+
+def test_a_server_that_dies_leaves_nothing_of_its_workers(lab):
+    argv = [sys.executable, "-c", WITH_CHANNEL, str(lab.folder), lab.mark, FAMILY]
+    with subprocess.Popen(argv, start_new_session=True) as process:
+        try:
+            until = time.monotonic() + 20
+            while not (lab.folder / "ready").exists() and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(0.5)
+            assert len(lab.left()) >= 5
+        finally:
+            process.kill()
+    assert gone_within(lab, 1.0)
+
+
 def test_control_c_ends_everything_and_goes_on(lab, supervising):
     process = supervising()
     process.send_signal(signal.SIGINT)
