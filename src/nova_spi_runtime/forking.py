@@ -73,21 +73,35 @@ class Forks:
             work: Answers it, in the child.
 
         Raises:
-            OSError: The supervisor has gone.
+            ConnectionError: The supervisor has gone.
         """
+        try:
+            child, ours = self._begin(number, work)
+        except OSError as problem:
+            message = f"A process for the call could not be started: {problem.strerror or problem}."
+            return failed(SPIError("worker.crashed", message))
+        with ours:
+            return _Child(child, ours, number).outcome(self._channel, self._hear)
+
+    def _begin(self, number: int, work: Callable[[], Answer]) -> tuple[int, socket.socket]:
+        """Fork; returns only in this process, with the child's number and our end of the wire to it."""
         ours, theirs = socket.socketpair()
         interruption = self._channel.interruption
         # A signal that comes before the child has begun means it all the same.
         interruption.own_process(number)
-        with ours:
+        try:
             with theirs, warnings.catch_warnings():
                 # Python warns of a fork beside threads of the model. The module's own words above do so too.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 child = self._channel.fork(theirs)
                 if not child:
                     self._be_child(ours, number, work)
+        except OSError:
+            ours.close()
+            raise
+        finally:
             interruption.own_process(0)
-            return _Child(child, ours, number).outcome(self._channel, self._hear)
+        return child, ours
 
     def _be_child(self, ours: socket.socket, number: int, work: Callable[[], Answer]) -> None:
         status = 1

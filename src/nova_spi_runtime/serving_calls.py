@@ -192,8 +192,11 @@ def leave(status: int) -> None:
 
 
 def failed(exception: BaseException, *, cancelled: bool = False) -> Answer:
-    """The answer to a call that ended in an exception."""
-    return ERROR, _error_text(_typed(exception, cancelled))
+    """The answer to a call that ended in an exception; it never fails itself, whatever that exception is."""
+    try:
+        return ERROR, _error_text(_typed(exception, cancelled))
+    except Exception:  # noqa: BLE001  # the exception's own methods, and the sources that its traceback quotes
+        return ERROR, _error_text(SPIError("model.error", type(exception).__name__))
 
 
 def _typed(exception: BaseException, cancelled: bool = False) -> SPIError:

@@ -49,7 +49,7 @@ class Surroundings:
             if timeout is None:
                 environ.pop("SPI_TIMEOUT_SECONDS", None)
             else:
-                environ["SPI_TIMEOUT_SECONDS"] = str(int(timeout) if timeout == int(timeout) else timeout)
+                environ["SPI_TIMEOUT_SECONDS"] = str(int(timeout) if timeout % 1 == 0 else timeout)
             self._said = (command, timeout)
 
     def restore(self) -> None:

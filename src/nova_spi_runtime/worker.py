@@ -2,7 +2,8 @@
 
 The main thread runs the model, one call after the other; a second thread waits for what is to be cancelled. Nothing
 that a model does to its own process outlasts its call: see `surroundings`. A model that ends the process ends the
-worker, and its supervisor starts another one.
+worker, and its supervisor starts another one. With ``SPI_WORKER_PROCESS_PER_CALL=1`` every call has a process of its
+own instead: see `forking`.
 """
 
 from __future__ import annotations

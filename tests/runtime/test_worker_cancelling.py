@@ -156,9 +156,15 @@ class Model:
 """
 
 
+UVLOOP = "import uvloop\nasyncio.new_event_loop = uvloop.new_event_loop\n"
+
+
+@pytest.mark.parametrize("loop", ["", UVLOOP], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("do", ["wait", "spin", "block"])
-def test_an_asynchronous_call_is_cancelled_and_its_loop_lives_on(served, do):
-    worker = served(ASYNC, "model:Model", **INTERFACE)
+def test_an_asynchronous_call_is_cancelled_and_its_loop_lives_on(served, do, loop):
+    if loop:
+        pytest.importorskip("uvloop")
+    worker = served(ASYNC.replace("class", loop + "class"), "model:Model", **INTERFACE)
     for _ in range(5):
         worker.log = b""
         worker.ask({"do": do})

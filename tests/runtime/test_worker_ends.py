@@ -40,6 +40,8 @@ def anything(served):
         ("deep()", "RecursionError"),
         ("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})", "cannot be shown"),
         ("raise ValueError('\\ud800 half')", "half"),
+        ("sys.exit(type('Odd', (), {'__repr__': lambda self: 1 / 0})())", "SystemExit"),
+        ("raise type('Odd', (Exception,), {'__traceback__': property(lambda self: 1 / 0)})", "Odd"),
     ],
 )
 def test_an_exception_is_one_failed_call(anything, do, message):

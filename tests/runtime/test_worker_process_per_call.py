@@ -218,3 +218,22 @@ def test_what_a_call_does_to_its_process_stays_in_it(forking):
     worker = forking()
     worker.call({"do": "os.chdir('/'); os.close(1); os.environ.clear(); sys.modules.clear()"})
     assert worker.call({"do": "text = os.getcwd() + os.environ['SPI_COMMAND']"}) == {"text": f"{worker.root}run"}
+
+
+def test_a_call_whose_process_cannot_be_started_is_one_failed_call(forking):
+    code = """
+import os
+fork, tries = os.fork, []
+def refused():
+    tries.append(1)
+    if len(tries) < 3:
+        raise OSError(11, "Resource temporarily unavailable")
+    return fork()
+os.fork = refused
+def predict(do=None): return "fine"
+"""
+    worker = forking(code, "model:predict")
+    for _ in range(2):
+        error = worker.failure()
+        assert (error["code"], "could not be started: Resource" in error["message"]) == ("worker.crashed", True)
+    assert worker.call() == {"text": "fine"}
