@@ -189,8 +189,14 @@ class Scrubbed:
 
 
 def _overlap(text: bytes, value: bytes) -> int:
-    """How long the longest end of ``text`` is that ``value`` begins with."""
-    for size in range(min(len(text), len(value) - 1), 0, -1):
-        if text.endswith(value[:size]):
+    """How long the longest end of ``text`` is that ``value`` begins with, and is not the whole of it."""
+    tail = text[-(len(value) - 1) :]
+    at = tail.find(value[:SHORTEST])
+    while at >= 0:
+        if value.startswith(tail[at:]):
+            return len(tail) - at
+        at = tail.find(value[:SHORTEST], at + 1)
+    for size in range(min(len(tail), SHORTEST - 1), 0, -1):
+        if tail.endswith(value[:size]):
             return size
     return 0

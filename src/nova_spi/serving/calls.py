@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from nova_spi.errors import ExecutionError
 from nova_spi.serving.log import CallLog
 
+T = TypeVar("T")
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 EventKind = Literal["started", "output", "progress", "log", "ended"]
 
@@ -81,6 +82,14 @@ class Event:
 
     kind: EventKind
     data: Any = None
+
+
+def heard(loop: asyncio.AbstractEventLoop, listener: Callable[[T], None], said: T) -> None:
+    """Tells a listener something. One that fails is the loop's to report, and no worker's to suffer from."""
+    try:
+        listener(said)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the call must come to its end
+        loop.call_exception_handler({"message": "A listener failed.", "exception": error})
 
 
 class Execution:
@@ -153,7 +162,7 @@ class Execution:
     def tell(self, event: Event) -> None:
         """Passes an event on to whoever watches."""
         for listener in tuple(self.watchers or ()):
-            listener(event)
+            heard(self.done.get_loop(), listener, event)
 
     def cancel(self) -> None:
         """Ends it at once for whoever waits, and then its worker's part of it; what has ended stays as it is."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 import uvloop
@@ -205,3 +207,48 @@ def test_several_workers_take_calls_in_the_order_that_they_came(serve):
         assert len({json.loads(execution.outputs)["said"].split()[1] for execution in executions}) == 3
 
     serve(source, workers=3).run(scenario)
+
+
+def test_a_listener_that_fails_is_no_trouble_for_the_model(serve):
+    async def scenario(supervisor):
+        told = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+
+        def fail(said):
+            raise OSError("a listener's own trouble")
+
+        supervisor.on_end.append(fail)
+        await supervisor.ready()
+        execution = supervisor.begin()
+        execution.watch(fail)
+        await execution.done
+        assert execution.status == "succeeded"
+        assert (await supervisor.ask()).status == "succeeded"
+        assert len(told) == 3
+        assert supervisor.health()["in_flight"] == 0
+
+    serve(COUNTING, ECHO_CLASS).run(scenario)
+
+
+def test_a_caller_who_gives_up_waiting_leaves_the_call_alone(serve):
+    async def scenario(supervisor):
+        execution = supervisor.begin("!")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(execution.done, 0.001)
+        await supervisor.until(lambda: execution.ended)
+        assert execution.status == "succeeded"
+
+    serve(COUNTING, ECHO_CLASS).run(scenario)
+
+
+def test_it_loads_nothing_heavy():
+    """A server of warm models has the manifest's models, and what reads them, in another process."""
+    program = """
+import sys
+import nova_spi.serving.supervisor, nova_spi.serving.engines, nova_spi.serving.plan_text, nova_spi.serving.slots
+import nova_spi.engines.process.engine
+heavy = {"pydantic", "ruamel", "jsonschema", "rich", "httpx", "PIL", "av", "docker", "ray", "uvicorn", "puremagic"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

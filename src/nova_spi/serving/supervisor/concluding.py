@@ -42,9 +42,12 @@ class Concluding:
     def one(self, payload: bytes) -> list[Concluded]:
         """Of ``R``: outputs and files, or why there are none."""
         try:
-            return [self._answer(outputs_in(payload), 0)]
+            found = self._answer(outputs_in(payload), 0)
         except ExecutionError as error:
             return [error]
+        if isinstance(found, tuple) and not self._served.command.file_outputs:
+            return [(payload, {})]  # as it came: there is no need to write it once more
+        return [found]
 
     def several(self, payload: bytes) -> list[Concluded]:
         """Of ``S``: the same for each call, in their order."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from nova_spi.engines.port import Engine
 from nova_spi.errors import ExecutionError, UsageError
-from nova_spi.serving.calls import Call, Execution, OutputFile
+from nova_spi.serving.calls import Call, Execution, OutputFile, heard
 from nova_spi.serving.plan import Plan, ServedCommand
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import Alarm
@@ -219,7 +219,7 @@ class Supervisor:
         if execution.call.files:
             self.in_thread(discard, execution.call)
         for listener in self.on_end:
-            listener(execution)
+            heard(self.loop, listener, execution)
         if not self._open:
             self._rest()
             if self._draining:
