@@ -87,7 +87,7 @@ def test_it_is_built_twice_with_one_digest(image, debian_base, shared_cache, tmp
 
 def test_a_base_with_an_older_python_is_refused():
     with pytest.raises(BuildFailed) as raised:
-        check_python(PythonFacts("3.10.4", "/usr/bin/python3.10", "gnu", "2.36"))
+        check_python(PythonFacts(path="/usr/bin/python3.10", version="3.10.4", libc="gnu", libc_version="2.36"))
     assert raised.value.error_code == "build.serving_python"
 
 
