@@ -1,9 +1,11 @@
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -205,27 +207,32 @@ def test_killed_at_any_moment_and_again_it_loses_none_and_records_none_twice(bat
     program = PROGRAM.format(
         path=[str(Path(__file__).parent)], seen=str(seen), project=str(project), inputs=str(place), output=str(output)
     )
-    deaths = 0
-    for round_ in range(60):
+    rounds = random.Random(7)
+    for round_ in range(100):
         before = recorded(output)
         seen.write_bytes(b"")
         child = subprocess.Popen([sys.executable, "-c", program])
-        try:
-            child.wait(0.35 + (round_ * 37 % 100) / 300)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-            deaths += 1
-        assert child.wait() in (0, -signal.SIGKILL)
+        if round_ % 3:  # in the middle of the work, else at any moment of the start
+            grown(output, len(before) + rounds.randint(1, 300), child)
+        else:
+            time.sleep(rounds.uniform(0.05, 0.7))
+        child.kill()
+        child.wait()
         assert before.isdisjoint(int(one) for one in seen.read_bytes().split())
         assert before <= recorded(output)
-        if child.returncode == 0:
+        if len(before) == 1500:
             break
-    assert deaths >= 3
-    assert batch(place).done_now == 0
+    assert round_ > 5
+    assert batch(place).ok
     interrupted = [(one["index"], one["outputs"]) for one in results()]
     batch(place, restart=True)
     assert interrupted == [(one["index"], one["outputs"]) for one in results()]
     assert [index for index, _ in interrupted] == list(range(1500))
+
+
+def grown(output, count, child):
+    while child.poll() is None and len(recorded(output)) < count:
+        time.sleep(0.001)
 
 
 def recorded(output):
@@ -253,3 +260,25 @@ def test_a_disk_that_is_full_stops_it_and_with_room_it_goes_on(lines, project, b
     assert 0 < len(results()) < 300
     assert batch(place).ok
     assert [one["index"] for one in results()] == list(range(300))
+
+
+@pytest.mark.slow
+def test_many_items_need_no_more_memory_than_few(lines, project, results, tmp_path):
+    """200,000 lines, of which none stays in memory: a bit for each, and nothing else."""
+    peaks = []
+    for count in (20_000, 200_000):
+        place = lines(*[b'{"text":"%d"}' % number for number in range(count)], name=f"{count}.jsonl")
+        program = PROGRAM.replace(", seconds=0.001", "").format(
+            path=[str(Path(__file__).parent)],
+            seen=os.devnull,
+            project=str(project),
+            inputs=str(place),
+            output=str(tmp_path / f"results-{count}"),
+        )
+        measured = "\nprint(report.ok, next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
+        done = subprocess.run([sys.executable, "-c", program + measured], capture_output=True, text=True, check=True)
+        ok, peak = done.stdout.split()
+        assert ok == "True"
+        peaks.append(int(peak) / 1024)
+        assert (tmp_path / f"results-{count}" / "results.jsonl").read_bytes().count(b"\n") == count
+    assert peaks[1] - peaks[0] < 10, f"{peaks} MiB"

@@ -177,7 +177,8 @@ class _Batch:
         with self._running(order, self._command, self._progress) as runner:
             keeping = Keeping(order.output, count)
             working = Working(items, count, asking, runner, journal, keeping, self._progress, order.max_failures)
-            ended = asyncio.run(working.go())
+            with asyncio.Runner(loop_factory=_loop()) as loop:
+                ended = loop.run(working.go())
             state.value["engine"] = dict(runner.engine)
         return ended
 
@@ -228,6 +229,16 @@ class _State:
         self.value["error"] = None if error is None else error.to_dict()
         self.value["finished_at"] = None if status == "running" else now()
         write_state(self._folder, self.value)
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The faster loop of the extra 'serve', where that is installed."""
+    if find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
 
 
 def _spooled(output: Path) -> Path:

@@ -107,16 +107,14 @@ class LocalRunner:
     def _answer(self, execution: Execution) -> Answer:
         error: ExecutionError | None = execution.error
         if isinstance(error, _NOT_THE_ITEMS):
-            self._release(execution)
+            remove_tree(self._plan.store / execution.id)
             raise CannotGoOn(error)
+        with_files = bool(execution.files or execution.call.files)
         return Answer(
             execution.outputs,
             execution.files,
             error,
             execution.duration,
             execution.log.text(),
-            lambda: self._release(execution),
+            (lambda: remove_tree(self._plan.store / execution.id)) if with_files else lambda: None,
         )
-
-    def _release(self, execution: Execution) -> None:
-        remove_tree(self._plan.store / execution.id)
