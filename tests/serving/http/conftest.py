@@ -128,8 +128,9 @@ def words_of(options):
 
 
 @contextmanager
-def serving(project, folder, cache, *, ready=True, **options):
+def serving(project, folder, cache, *, ready=True, open_files=None, **options):
     """A server of a copy of ``project``, made in ``folder``; afterwards it has ended, and left nothing."""
+    limited = [] if open_files is None else ["sh", "-c", 'ulimit -n "$0"; exec "$@"', str(open_files)]
     copy = folder / project.name
     if not copy.exists():
         shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".nova-spi", "__pycache__"))
@@ -138,7 +139,7 @@ def serving(project, folder, cache, *, ready=True, **options):
     options = {"port": 0, "host": "127.0.0.1", "engine": "process", "output_format": "json"} | options
     with errors.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "nova_spi", "serve", str(copy), *words_of(options)],
+            [*limited, sys.executable, "-m", "nova_spi", "serve", str(copy), *words_of(options)],
             stdout=subprocess.PIPE,
             stderr=log,
             env=kept | {"NOVA_SPI_CACHE_DIR": str(cache), "PYTHONWARNINGS": "error"},
