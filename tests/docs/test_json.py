@@ -81,6 +81,17 @@ def test_every_commands_json_is_as_the_page_says(told, tmp_path):
     assert {tuple(sorted(setting)) for setting in machine["settings"]} == {("from", "name", "value")}
 
 
+def test_a_batch_and_its_lines_are_as_the_page_says(told, tmp_path):
+    told("create", "fresh", "--domain", "text")
+    (tmp_path / "in.jsonl").write_text('{"prompt": "A model", "custom_id": "a"}\n{"nonsense": 1}\n')
+    hold(told("batch", "fresh", "--inputs", "in.jsonl", "--engine", "process"), "batch")
+    found = [json.loads(line) for line in (tmp_path / "batch_outputs" / "results.jsonl").read_text().splitlines()]
+    assert [one["status"] for one in found] == ["succeeded", "failed"]
+    for one in found:
+        hold(one, "batch", "results")
+    hold(found[1]["error"], "Where a command could not do its work", "error")
+
+
 def test_what_goes_wrong_has_the_shape_that_the_page_names(told, tmp_path):
     section = "Where a command could not do its work"
     for words in (["validate", "nowhere"], ["run"], ["create", "x", "--domain", "txt"], ["test", "--nonsense"]):
