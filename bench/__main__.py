@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import building, containing, crowding, executing, installing, isolating, starting, validating
 from bench.measuring import environment
+from bench.serving import quick as serving
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -17,7 +18,7 @@ def main() -> int:
     """Measures everything."""
     found = []
     print(f"{'figure':<22} {'median':>9} {'unit':<9} {'bound':>6}  notes")
-    for part in (starting, validating, executing, isolating, crowding, containing, building, installing):
+    for part in (starting, validating, executing, isolating, crowding, containing, building, installing, serving):
         for figure in part.figures():
             found.append(figure)
             mark = " " if figure.within else "!"

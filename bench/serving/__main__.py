@@ -6,35 +6,43 @@ Cog's, no refusal in 100,000 calls, the server process under 45 MB.
 
 import argparse
 import json
+import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.measuring import environment as machine
-from bench.serving import faults, files, lasting, speed, tables
+from bench.serving import calling, faults, files, lasting, speed, tables
 from bench.serving.environments import NotInstalled, environment, version
-from bench.serving.peers import OURS, PEERS, Peer
+from bench.serving.peers import OURS, OURS_PLAIN, PEERS, Peer
 from bench.serving.running import NotReady
 
 RESULTS = Path(__file__).parents[1] / "results" / "serving.json"
-PARTS = ("speed", "files", "lasting", "faults")
+PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
+PARTS = ("speed", "files", "lasting", "faults", "python")
 
 
 def main() -> int:
     """Measures, shows, writes."""
     wanted = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
     peers = [peer for peer in PEERS if not wanted.only or peer.name in wanted.only.split(",")]
     results: dict[str, Any] = {"environment": machine(), "rounds": wanted.rounds, "servers": {}}
     installed = _installed(peers, results)
+    work = {"speed": _speed, "files": _files, "lasting": _lasting, "faults": _faults, "python": _python}
     for part in wanted.parts.split(","):
         begun = time.perf_counter()
-        {"speed": _speed, "files": _files, "lasting": _lasting, "faults": _faults}[part](installed, results, wanted)
+        work[part](installed, results, wanted)
         print(f"{part}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-    print(tables.tables(results))
+    shown = tables.tables(results)
+    print(shown)
+    if wanted.docs:
+        PAGE.write_text(tables.into(PAGE.read_text("utf-8"), shown), "utf-8")
     broken = promises(results)
     print("\n".join(broken), file=sys.stderr)
     return 1 if broken else 0
@@ -46,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="names of servers, with commas")
     parser.add_argument("--parts", default=",".join(PARTS), help="of " + ", ".join(PARTS))
     parser.add_argument("--seconds", type=float, default=12, help="that a peer gets for its calls in a row")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/speed.md")
     return parser.parse_args()
 
 
@@ -96,6 +105,8 @@ def _files(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: 
 
 def _lasting(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: argparse.Namespace) -> None:
     for peer, place in installed:
+        if peer is OURS_PLAIN:
+            continue
         try:
             found = lasting.of(peer, place, wanted.seconds if peer.packages else 300.0)
         except NotReady:
@@ -104,8 +115,20 @@ def _lasting(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted
 
 
 def _faults(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: argparse.Namespace) -> None:
-    for peer, place in installed:
+    """Ours alone; then the peers, two at a time, since most of it is waiting for those that do not answer any more."""
+
+    def one(peer: Peer, place: Path) -> None:
         results["servers"][peer.name]["faults"] = faults.table(peer, place)
+
+    for peer, place in installed:
+        if peer is OURS:
+            one(peer, place)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda each: one(*each), [each for each in installed if each[0].packages]))
+
+
+def _python(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: argparse.Namespace) -> None:
+    results["python"] = calling.measured()
 
 
 def promises(results: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one client that asks every server: raw sockets that stay open, bytes that are made once, as little else as can be.
+"""The one client that asks every server: raw sockets that stay open, bytes that are made once, little else.
 
 What it costs itself is measured too, against `static_answer`; a figure of a server holds the client's own share.
 """
@@ -81,10 +81,10 @@ class Tally:
             self.wrong += 1
         return False
 
-    def percentile(self, share: float) -> float:
-        """Milliseconds below which so many of the good answers came."""
+    def percentile(self, share: float) -> float | None:
+        """Milliseconds below which so many of the good answers came; None where there are none."""
         if not self.good:
-            return float("nan")
+            return None
         ordered = sorted(self.good)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 

@@ -19,7 +19,7 @@ from bench.serving.peers import Peer
 from bench.serving.running import TEXT, NotReady, Server, served
 
 FAULTS = ("raise", "exit", "os_exit", "segfault", "endless")
-GIVE_UP, DEADLINE, PATIENCE = 15.0, 5, 8.0
+GIVE_UP, DEADLINE, PATIENCE = 15.0, 5, 6.0
 REASONS = {
     "raise": rb"the reason of this failure",
     "exit": rb"(?i)exit|status 3|code 3",
@@ -52,7 +52,7 @@ def table(peer: Peer, bin_: Path) -> dict[str, Any]:
 def _after(server: Server, fault: str) -> dict[str, Any]:
     """One fault and what comes after it."""
     answers: list[Answer] = []
-    asking = threading.Thread(target=lambda: answers.append(server.ask(f"fault:{fault}", GIVE_UP)))
+    asking = threading.Thread(target=lambda: answers.append(server.ask(f"fault:{fault}", GIVE_UP, tries=20)))
     asking.start()
     asking.join(1.0)
     meanwhile = server.health() if asking.is_alive() else None
@@ -87,7 +87,7 @@ def _is_echo(server: Server, answer: Answer) -> bool:
 
 def _killed(server: Server, busy: bool) -> dict[str, Any]:
     """The server's own process is killed, with an endless call in its model or without; who is left after 3 seconds?"""
-    asking = threading.Thread(target=lambda: server.ask("fault:endless", 6.0))
+    asking = threading.Thread(target=lambda: server.ask("fault:endless", 6.0, tries=20))
     if busy:
         asking.start()
         time.sleep(1.0)

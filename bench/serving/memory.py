@@ -55,7 +55,7 @@ def _listener(family: list[psutil.Process], port: int) -> int | None:
 
 def _worker(server: Server, family: list[psutil.Process]) -> int | None:
     """The process that the model itself says it is in, as this machine numbers it."""
-    found = re.search(rb"process (\d+)\.", server.ask(WHICH).body)
+    found = re.search(rb"process (\d+)\.", server.ask(WHICH, tries=20).body)
     if found is None:
         return None
     for process in family:

@@ -6,7 +6,7 @@ from typing import Any
 from bench.serving.client import Request, Tally, one_after_the_other, static_answer, together
 from bench.serving.memory import memory
 from bench.serving.peers import Peer
-from bench.serving.running import TEXT, served
+from bench.serving.running import TEXT, NotReady, served
 
 WARM_UP, CALLS, CLIENTS, SECONDS = 500, 2000, 8, 3.0
 PAUSES = (0.001, 0.005)
@@ -24,6 +24,8 @@ def round_of(peer: Peer, bin_: Path) -> dict[str, Any]:
         one_after_the_other(server.port, request, WARM_UP, 10)
         alone = one_after_the_other(server.port, request, CALLS, 10)
         pause, crowd = _best(server.port, request)
+        if not alone.good or not crowd.good:
+            raise NotReady(f"{peer.name}: no good answer among {alone.wrong + crowd.wrong}")
         return {
             "cold_seconds": server.cold,
             "alone": summary(alone),

@@ -5,11 +5,13 @@ from statistics import median
 from typing import Any
 
 Found = Mapping[str, Any]
+BEGIN, END = "<!-- serving: written by python -m bench.serving -->", "<!-- serving ends -->"
 
 
 def tables(results: Found) -> str:
     """All of them, with a sentence on the client."""
-    parts = [_speed(results), _more(results), _faults(results), _floor(results), _versions(results)]
+    parts = [_speed(results), _more(results), _faults(results), _floor(results), _python(results)]
+    parts += [_versions(results), _when(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -161,9 +163,38 @@ def _floor(results: Found) -> str:
     found = results.get("floor")
     if not found:
         return ""
+    shares = [each["together"]["client_cpu_share"] for name in results["servers"] for each in _rounds(results, name)]
+    busiest = f" With the servers it took at most {max(shares):.0%} of one processor." if shares else ""
     return (
         f"The client itself, against a server that does nothing: p50 {found['alone']['p50_ms']:.3f} ms, "
-        f"{found['together']['rate']:.0f} calls a second from 8 clients."
+        f"{found['together']['rate']:.0f} calls a second from 8 clients.{busiest}"
+    )
+
+
+def _python(results: Found) -> str:
+    found = results.get("python")
+    if not found:
+        return ""
+    return (
+        f"`nova_spi.load(...).predict(...)`, the same model without HTTP: p50 {found['p50_ms']:.2f} ms, "
+        f"p95 {found['p95_ms']:.2f} ms."
+    )
+
+
+def into(page: str, shown: str) -> str:
+    """A page of the documentation with the tables between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest or END not in rest:
+        raise ValueError(f"The page has no place for the tables: {BEGIN} and {END}.")
+    return f"{before}{BEGIN}\n\n{shown}\n{END}{after}"
+
+
+def _when(results: Found) -> str:
+    about = results["environment"]
+    return (
+        f"Measured on {about['date']}: {about['system']}, {about['processors']} processors, Python {about['python']}; "
+        f"{results['rounds']} rounds, medians."
     )
 
 
