@@ -100,7 +100,7 @@ def prepare(
     HOLDING[plan.folder] = server
     return replace(
         plan,
-        secrets=prepared.secrets if prepared is not None else None,
+        secrets=prepared.secrets if prepared is not None else server.secrets(dict(request.secrets)),
         queue_size=queue_size,
         start_timeout_seconds=start_timeout_seconds,
         idle_seconds=idle_seconds,

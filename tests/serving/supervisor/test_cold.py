@@ -110,3 +110,52 @@ def test_closing_ends_them(cold):
         assert [execution.error.error_code for execution in executions] == ["serving.draining"] * 2
 
     cold().run(scenario)
+
+
+def test_a_program_has_the_secrets_that_the_server_was_given_and_they_stand_in_no_log(serve):
+    source = """
+        import json, os, pathlib
+        token = pathlib.Path(os.environ["SPI_SECRETS_DIR"], "TOKEN").read_text()
+        print("the token is", token)
+        pathlib.Path(os.environ["SPI_OUTPUT_FILE"]).write_text(json.dumps({"length": len(token)}))
+    """
+    manifest = """
+        inputs: [{name: prompt, type: string, default: nothing}]
+        outputs: [{name: length, type: integer, required: true}]
+        execution: {entry_point: [python, code_of.py], secrets: [TOKEN]}
+    """
+
+    async def scenario(supervisor):
+        execution = await supervisor.ask(inputs=b"{}")
+        assert execution.value() == {"length": 19}
+        assert execution.log.text() == "the token is [secret TOKEN]\n"
+
+    serve(source, manifest, secrets={"TOKEN": "the-token-of-a-test"}).run(scenario)
+
+
+def test_warm_and_cold_commands_are_served_side_by_side(serve):
+    manifest = """
+        inputs: [{name: prompt, type: string, required: true}]
+        outputs: [{name: said, type: string, required: true}]
+        execution: {entry_point: {callable: "code_of:say"}}
+        commands:
+          shout:
+            description: Says it louder, by a program.
+            entry_point: [python, shout.py]
+            inputs: [{name: prompt, type: string, required: true}]
+            outputs: [{name: said, type: string, required: true}]
+    """
+    shout = """
+        import json, os, pathlib
+        said = json.loads(pathlib.Path(os.environ["SPI_INPUT_FILE"]).read_text())["prompt"].upper()
+        pathlib.Path(os.environ["SPI_OUTPUT_FILE"]).write_text(json.dumps({"said": said}))
+    """
+
+    async def scenario(supervisor):
+        warm, cold = supervisor.begin("a"), supervisor.begin("b", command="shout")
+        await asyncio.gather(warm.done, cold.done)
+        assert warm.value() == {"said": "a"}
+        assert cold.error is None, cold.error.to_dict()
+        assert cold.value() == {"said": "B"}
+
+    serve("def say(prompt): return prompt", manifest, files={"shout.py": shout}).run(scenario)

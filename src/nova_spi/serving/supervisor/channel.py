@@ -111,6 +111,8 @@ class Channel(asyncio.Protocol):
             if frame is None:
                 return False
             self._hearer.hear(*frame)
+            if self._reader.empty:
+                return False
         return True
 
     def _wait(self) -> None:

@@ -42,6 +42,11 @@ class FrameReader:
             self._at = 0
         self._buffer += data
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left."""
+        return self._at == len(self._buffer)
+
     def next(self) -> Frame | None:
         """The next frame that is complete, or None.
 

@@ -255,19 +255,19 @@ class Turn:
     def _answer(self, payload: bytes) -> None:
         self._close_log()
         answers, execution = self._served.answers, self.executions[0]
-        if execution.ended:
-            self._finish()
-        elif not answers.plain or len(payload) > LARGE:
+        if not execution.ended and (not answers.plain or len(payload) > LARGE):
             self._working = self._post.loop.create_task(self._conclude(payload))
+            return
+        self._finish()  # first: the worker begins the next call while we read what it gave
+        if execution.ended:
+            return
+        try:
+            answers.values(payload)
+        except ExecutionError as error:
+            self._fail(execution, error)
         else:
-            try:
-                answers.values(payload)
-            except ExecutionError as error:
-                self._fail(execution, error)
-            else:
-                execution.outputs = payload
-                self._end(execution, None)
-            self._finish()
+            execution.outputs = payload
+            self._end(execution, None)
 
     async def _conclude(self, payload: bytes) -> None:
         """Reads an answer that is large, or has files, or is of several calls."""
