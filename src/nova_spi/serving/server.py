@@ -101,13 +101,17 @@ class Serving:
             ending = asyncio.ensure_future(self._end(host, hosting))
             again = asyncio.ensure_future(self._heard.get())
             await asyncio.wait((ending, again), return_when=asyncio.FIRST_COMPLETED)
-            if again.done():
-                return 128 + again.result()
-            return STATUSES[first]
+            if ending.done():
+                again.cancel()
+                return STATUSES[first]
+            ending.cancel()
+            return 128 + again.result()
         finally:
             loading.cancel()
+            host.abandon()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._close(), CLOSING_SECONDS)
+            await asyncio.wait((hosting,), timeout=CLOSING_SECONDS)
 
     async def _end(self, host: Host, hosting: "asyncio.Future[None]") -> None:
         """Takes nothing new, lets the rest come to its end, and its answers out."""

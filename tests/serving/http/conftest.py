@@ -31,6 +31,7 @@ class Server:
         self.process = process
         self.project = project
         self.errors = errors
+        self.told = False
         self.said = self.until_it_says("serving")
         self.url = self.said["url"]
         self.host, self.port = self.url.removeprefix("http://").rsplit(":", 1)[0].strip("[]"), int(
@@ -57,9 +58,14 @@ class Server:
         """A raw connection."""
         return Raw(socket.create_connection((self.host, self.port), timeout=WAIT))
 
+    def tell(self, number):
+        """Sends a signal, after which it ends by itself."""
+        self.told = True
+        self.process.send_signal(number)
+
     def end(self, number=signal.SIGTERM):
-        """Ends it; its exit status."""
-        if self.process.poll() is None:
+        """Ends it, where it has not been told to already; its exit status."""
+        if not self.told:
             self.process.send_signal(number)
         self.process.communicate(timeout=WAIT)
         assert "Traceback" not in self.errors.read_text(), self.errors.read_text()

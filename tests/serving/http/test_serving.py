@@ -151,7 +151,7 @@ def test_what_was_taken_up_is_finished_and_nothing_new_is_taken(begin, until):
             for thread in threads:
                 thread.start()
             until(lambda: client.get("/readyz").json()["queue_depth"] == 4)
-            server.process.send_signal(signal.SIGTERM)
+            server.tell(signal.SIGTERM)
             until(lambda: client.get("/readyz").status_code == 503)
             status, headers, body = kept.post("/v1/commands/run", b'{"text":"a"}').answer()
             assert (status, json.loads(body)["error"]["code"]) == (503, "serving.draining")
@@ -188,7 +188,7 @@ def test_under_load_no_answer_is_lost_at_the_end(begin):
         for thread in threads:
             thread.start()
         time.sleep(1.0)
-        server.process.send_signal(signal.SIGTERM)
+        server.tell(signal.SIGTERM)
         for thread in threads:
             thread.join()
         assert server.end() == 0
@@ -203,7 +203,7 @@ def test_what_is_not_finished_in_time_is_ended_and_told(begin, until):
         until(lambda: client.get("/readyz").json()["in_flight"] == 1)
         client.close()
         began = time.monotonic()
-        server.process.send_signal(signal.SIGTERM)
+        server.tell(signal.SIGTERM)
         assert raw.answer()[0] in (409, 500, 503)
         assert server.end() == 0
         assert time.monotonic() - began < 20
@@ -214,10 +214,11 @@ def test_a_second_signal_ends_at_once(begin, until, number, status):
     with begin() as server, server.connect() as raw, server.client() as client:
         raw.post("/v1/commands/wait", b'{"seconds":20}')
         until(lambda: client.get("/readyz").json()["in_flight"] == 1)
-        server.process.send_signal(number)
+        server.tell(number)
         until(lambda: client.get("/readyz").status_code == 503)
         began = time.monotonic()
-        assert server.end(number) == status
+        server.tell(number)
+        assert server.end() == status
         assert time.monotonic() - began < 15
         until(lambda: not model_processes(server))
 

@@ -59,6 +59,14 @@ class Host(uvicorn.Server):
             if self._sweeping is not None:
                 self._sweeping.cancel()
 
+    def abandon(self) -> None:
+        """Ends at once: nobody is let in or answered any more. `host` returns soon after."""
+        self.should_exit = self.force_exit = True
+        for server in getattr(self, "servers", ()):
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leaves signals alone: they are heard elsewhere."""
