@@ -113,7 +113,7 @@ def test_each_line_is_a_call_and_whatever_one_does_the_others_are_done(sayer, ca
         "x",
         {"text": "b", "times": 2},
     )
-    status, out, err = call("batch", "sayer", "--inputs", "in.jsonl", "--timeout", "2", "--workers", "2")
+    status, out, _ = call("batch", "sayer", "--inputs", "in.jsonl", "--timeout", "2", "--workers", "2")
     assert (status, "8 of 8 items done, 6 failed" in out) == (1, True)
     assert said() == ["a", None, None, None, None, None, None, "b b"]
     assert codes()[1:7] == [
@@ -151,7 +151,7 @@ def test_lines_name_files_beside_them_or_hold_their_content(sayer, call):
     Path("sub/one.txt").write_text("one")
     content = base64.b64encode(b"two").decode()
     write({"page": "one.txt"}, {"page": f"data:text/plain;base64,{content}"}, {"page": "none.txt"}, name="sub/in.jsonl")
-    status, _, err = call("batch", "sayer", "--command", "draw", "--inputs", "sub/in.jsonl", "-vv")
+    status, _, _ = call("batch", "sayer", "--command", "draw", "--inputs", "sub/in.jsonl")
     assert (status, codes()) == (1, [None, None, "input.invalid"])
     texts = [(Path("batch_outputs") / one["outputs"]["pages"][0]).read_text() for one in results()[:2]]
     assert texts == ["-one", "-two"]
@@ -243,6 +243,33 @@ def test_interrupted_it_finishes_what_runs_and_the_same_command_goes_on(program,
     assert said() == [f"slow {item}" for item in range(60)]
 
 
+def test_interrupted_while_the_model_loads_it_ends_at_once(program, sayer, tmp_path):
+    (sayer / "model.py").write_text("import time; print('loading'); time.sleep(100)\n" + MODEL)
+    write({"text": "a"})
+    child = program("-v")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and "load" not in (tmp_path / "told").read_text():
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 130
+    assert "0 of 1 item done\n1 left: the same command goes on with them." in (tmp_path / "told").read_text()
+
+
+def test_secrets_of_a_model_stay_out_of_the_results(sayer, call):
+    manifest = sayer / "manifest.yml"
+    manifest.write_text(
+        manifest.read_text().replace("  timeout_seconds: 20", "  timeout_seconds: 20\n  secrets: [TOKEN]")
+    )
+    secret = "(Path(os.environ['SPI_SECRETS_DIR']) / 'TOKEN').read_text()"
+    (sayer / "model.py").write_text(MODEL.replace('"it would not say it"', secret))
+    Path("token").write_text("very-secret-value")
+    write({"text": "fail"})
+    assert call("batch", "sayer", "--inputs", "in.jsonl", "--secret", "TOKEN=@token")[0] == 1
+    whole = b"".join(each.read_bytes() for each in Path("batch_outputs").iterdir() if each.is_file())
+    assert b"[secret TOKEN]" in whole
+    assert b"very-secret-value" not in whole
+
+
 def test_killed_with_its_workers_running_it_goes_on_and_leaves_no_process(program, call):
     write(*({"text": f"slow {item}"} for item in range(80)))
     for count in (5, 20, 45):
@@ -252,8 +279,7 @@ def test_killed_with_its_workers_running_it_goes_on_and_leaves_no_process(progra
         child.wait()
         before = results()
         assert len({one["index"] for one in before}) == len(before)
-    code, out, _ = call("batch", "sayer", "--inputs", "in.jsonl", "--workers", "2")
-    assert code == 0
+    assert call("batch", "sayer", "--inputs", "in.jsonl", "--workers", "2")[0] == 0
     assert said() == [f"slow {item}" for item in range(80)]
 
 

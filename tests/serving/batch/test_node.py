@@ -3,11 +3,14 @@ import json
 
 import pytest
 
+from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.project.folder import open_folder
 from nova_spi.serving.batch.identity import model_digest
-from nova_spi.serving.batch.node import Node, Shipment
+from nova_spi.serving.batch.node import Node, Shipment, with_visible
 from nova_spi.serving.batch.runner import rebuilt
 from nova_spi.serving.batch.shipping import pack
+from nova_spi.serving.preparing import prepare, remove
+from nova_spi.settings import Settings
 
 
 @pytest.fixture
@@ -78,3 +81,18 @@ def test_a_model_that_does_not_load_is_told(node, project):
 def test_secrets_that_the_manifest_does_not_name_are_refused(node):
     started, _ = node(None, values={"OTHER": "x"})
     assert started["error"]["code"] == "usage.invalid"
+
+
+def test_a_worker_sees_the_gpus_that_ray_gave_its_actor_and_no_others(project, tmp_path, shared_cache, monkeypatch):
+    manifest = project / "manifest.yml"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    settings = Settings.load(project, cache_dir=str(shared_cache), data_dir=str(tmp_path / "data"))
+    seen = []
+    for _ in range(2):
+        plan = prepare(open_folder(project), engine=ProcessEngine(shared_cache), settings=settings)
+        try:
+            seen.append([slot.job.variables.get("CUDA_VISIBLE_DEVICES") for slot in with_visible(plan).slots])
+        finally:
+            remove(plan)
+        manifest.write_text(manifest.read_text().replace("cpu: 0.25", "gpu: 2"))
+    assert seen == [[None], ["2,3"]]

@@ -171,5 +171,5 @@ def _show(report: "Report", state: State) -> None:
 
 def _speed(report: "Report") -> str:
     if not report.done_now:
-        return " before" if report.state["counts"]["total"] else ""
+        return " before" if report.state["counts"]["total"] and not report.state["counts"]["left"] else ""
     return f" ({report.done_now} in {report.seconds:.1f} s, {report.done_now / max(report.seconds, 1e-9):.1f} a second)"

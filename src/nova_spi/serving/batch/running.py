@@ -90,6 +90,7 @@ class Working:
 
     async def _start(self, stop: Stop) -> None:
         """Waits until the runner is ready; Ctrl-C gives that up."""
+        self._progress.stage("load")
         starting = asyncio.ensure_future(self._runner.start())
         stopped = asyncio.ensure_future(stop.wanted.wait())
         try:
