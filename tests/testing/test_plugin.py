@@ -7,8 +7,7 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-STRICT = ("-p", "nova_spi.testing", "-W", "error")
-"""The plug-in by its name, so that the tests hold before the package is installed anew."""
+STRICT = ("-W", "error")
 
 
 def run(project, *words):
@@ -109,7 +108,7 @@ def test_the_plug_in_is_found_by_its_entry_point():
 
 def test_the_options_are_in_the_help():
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "nova_spi.testing", "--help"],
+        [sys.executable, "-m", "pytest", "--help"],
         capture_output=True,
         text=True,
         check=True,
