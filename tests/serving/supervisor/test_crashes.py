@@ -1,6 +1,9 @@
 """The second promise: a crash is one failed call with its reason and its log, and the next call works."""
 
 import asyncio
+import os
+import signal
+import socket
 
 import pytest
 
@@ -88,8 +91,6 @@ def test_forked_children_that_are_left_behind_are_ended_with_their_worker(serve)
 
 def test_a_worker_that_dies_with_nothing_to_do_costs_no_call(serve):
     """It is killed just before a call is sent: the call was never read, so another life answers it."""
-    import os
-    import signal
 
     async def scenario(supervisor):
         await supervisor.ready()
@@ -182,3 +183,36 @@ def test_a_flood_of_frames_slows_nobody_else(serve):
         assert (await supervisor.ask("next")).status == "succeeded"
 
     serve(source, workers=2).run(scenario)
+
+
+def test_a_worker_that_dies_while_somebody_else_holds_its_socket_is_not_waited_for(serve, tmp_path):
+    source = """
+        import gc, os, socket
+        from nova_spi_runtime.channel import Channel
+
+        def say(prompt):
+            if prompt == "next":
+                return prompt
+            channel = next(found for found in gc.get_objects() if isinstance(found, Channel))
+            with socket.socket(socket.AF_UNIX) as other:
+                other.connect(prompt)
+                socket.send_fds(other, [b"x"], [channel.calls.fileno()])
+            os._exit(1)
+    """
+
+    async def scenario(supervisor):
+        await supervisor.ready()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "s"))
+            listener.listen()
+            execution = supervisor.begin(str(tmp_path / "s"))
+            connection, _ = await asyncio.to_thread(listener.accept)
+            _, [held], _, _ = await asyncio.to_thread(socket.recv_fds, connection, 1, 1)
+            async with asyncio.timeout(20):
+                await execution.done
+            assert execution.error.error_code == "worker.crashed"
+            assert (await supervisor.ask("next")).status == "succeeded"
+            os.close(held)
+            connection.close()
+
+    serve(source).run(scenario)

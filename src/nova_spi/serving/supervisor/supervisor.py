@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from nova_spi.engines.port import Engine
@@ -16,7 +14,9 @@ from nova_spi.serving.supervisor.alarm import Alarm
 from nova_spi.serving.supervisor.cold import Cold
 from nova_spi.serving.supervisor.laying import discard
 from nova_spi.serving.supervisor.looking import Looking
+from nova_spi.serving.supervisor.report import read_secrets, reported
 from nova_spi.serving.supervisor.served import Served, check_size
+from nova_spi.serving.supervisor.threads import Threads
 from nova_spi.serving.supervisor.waiting import Waiting
 from nova_spi.serving.supervisor.worker import Worker
 
@@ -68,13 +68,12 @@ class Supervisor:
         self._draining = False
         self._asleep = False
         self._hopes: list[asyncio.Future[None]] = []
-        self._pool: ThreadPoolExecutor | None = None
-        self._in_threads: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Begins to load the model, and returns at once."""
         self.loop = asyncio.get_running_loop()
-        self.secrets = _read_secrets(self.plan.secrets)
+        self.secrets = read_secrets(self.plan.secrets)
+        self._threads = Threads(self.loop, 2 * len(self.plan.slots) + 2)
         self._looking = Looking()
         self._cold = Cold(self)
         self._batch_alarm = Alarm(self.loop, self._dispatch)
@@ -158,22 +157,13 @@ class Supervisor:
         await self._cold.close()
         await self._until(lambda: all(worker.state == "stopped" for worker in self._workers))
         await self._looking.close()
-        while self._in_threads:
-            await asyncio.wait(tuple(self._in_threads))
-        if self._pool is not None:
-            self._pool.shutdown()
+        await self._threads.close()
 
     def health(self) -> dict[str, Any]:
         """How it is at this moment: ``status``, ``ready`` (whether calls are answered), the workers, the queue."""
         status = self._status()
         queued = len(self._waiting) + (self._cold.queued if hasattr(self, "loop") else 0)
-        return {
-            "status": status,
-            "ready": status in ("ready", "idle"),
-            "workers": [_told(index, worker) for index, worker in enumerate(self._workers)],
-            "queue_depth": queued,
-            "in_flight": self._open - queued,
-        }
+        return reported(status, self._workers, queued, self._open - queued)
 
     def free(self, worker: Worker) -> None:
         """A worker can take a call."""
@@ -227,12 +217,7 @@ class Supervisor:
 
     def in_thread(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         """Runs what may take long, and not in the loop's thread."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(2 * len(self.plan.slots) + 2, "serving")
-        future = self.loop.run_in_executor(self._pool, partial(function, *arguments))
-        self._in_threads.add(future)
-        future.add_done_callback(self._in_threads.discard)
-        return future
+        return self._threads.run(function, *arguments)
 
     async def looked_into(
         self, command: ServedCommand, files: Mapping[str, tuple[OutputFile, ...]]
@@ -338,23 +323,3 @@ class Supervisor:
         for hope in hopes:
             if not hope.done():
                 hope.set_result(None)
-
-
-def _told(index: int, worker: Worker) -> dict[str, Any]:
-    error = worker.last_error
-    return {
-        "slot": index,
-        "state": worker.state,
-        "pid": worker.pid,
-        "calls": worker.calls,
-        "restarts": worker.restarts,
-        "last_error": None if error is None else {"code": error.error_code, "message": error.message},
-    }
-
-
-def _read_secrets(folder: Path | None) -> dict[str, str]:
-    """The values of secrets, by the names of their files."""
-    if folder is None or not folder.is_dir():
-        return {}
-    files = [path for path in folder.iterdir() if path.is_file()]
-    return {path.name: path.read_bytes().decode("utf-8", "surrogateescape") for path in files}

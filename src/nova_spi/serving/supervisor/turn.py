@@ -5,75 +5,20 @@ by itself; what it still says of the call is thrown away.
 """
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
 
 from nova_spi.errors import ExecutionError, RunCancelled
 from nova_spi.execution.removal import remove_tree
-from nova_spi.execution.secrets import Scrubber
-from nova_spi.serving.calls import Event, Execution, OutputFile
-from nova_spi.serving.plan import Plan, ServedCommand, Slot
+from nova_spi.serving.calls import Execution
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import EARLY_SECONDS, NEVER
-from nova_spi.serving.supervisor.answers import LARGE, json_in
+from nova_spi.serving.supervisor.answers import LARGE
 from nova_spi.serving.supervisor.concluding import Concluded, Concluding
+from nova_spi.serving.supervisor.crew import Post
 from nova_spi.serving.supervisor.laying import lay
 from nova_spi.serving.supervisor.served import Files, Served
-from nova_spi.serving.supervisor.telling import Telling
+from nova_spi.serving.supervisor.voice import Voice
 from nova_spi_runtime import frames
-
-T = TypeVar("T")
-
-
-class Post(Protocol):
-    """The worker whose turn it is."""
-
-    loop: asyncio.AbstractEventLoop
-    plan: Plan
-    slot: Slot
-
-    def send(self, kind: bytes, number: int, *pieces: bytes) -> None:
-        """Sends it a frame."""
-        ...
-
-    def drain(self) -> None:
-        """Takes what has been written by now, by `Turn.wrote` or otherwise."""
-        ...
-
-    def wake(self, when: float) -> None:
-        """Calls `Turn.look` then, by the loop's time."""
-        ...
-
-    def scrubber(self, hidden: Mapping[str, str]) -> Scrubber | None:
-        """What takes the plan's secrets, and these, out of what is written; None where there are none."""
-        ...
-
-    def in_thread(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """Runs what may take long."""
-        ...
-
-    async def looked_into(
-        self, command: ServedCommand, files: Mapping[str, tuple[OutputFile, ...]]
-    ) -> ExecutionError | None:
-        """What is wrong with the content of output files, where the manifest says what they hold."""
-        ...
-
-    def nobody_waits(self, turn: "Turn") -> None:
-        """It is to be ended, at first by asking."""
-        ...
-
-    def give_back(self, executions: list[Execution]) -> None:
-        """They have not begun, and wait for a worker again."""
-        ...
-
-    def ended(self, execution: Execution) -> None:
-        """One of its calls has come to its end."""
-        ...
-
-    def done(self, turn: "Turn") -> None:
-        """Nothing of it is left to do."""
-        ...
 
 
 class Turn:
@@ -97,11 +42,9 @@ class Turn:
         "_deadlines",
         "_dropped",
         "_has_files",
-        "_piece_bytes",
         "_post",
-        "_scrubber",
         "_served",
-        "_tellings",
+        "_voice",
         "_working",
         "answered",
         "executions",
@@ -120,9 +63,7 @@ class Turn:
         self._has_files = any(execution.call.files for execution in executions)
         self._deadlines: list[float] = []
         self._dropped = False
-        self._piece_bytes = 0
-        self._scrubber: Scrubber | None = None
-        self._tellings: dict[Execution, Telling] | None = None
+        self._voice = Voice(executions, post.loop)
         self._working: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -139,7 +80,7 @@ class Turn:
     def hear(self, kind: bytes, payload: bytes) -> str | None:
         """Takes what the worker says of it; returns what is wrong where that is not what a worker says."""
         if kind == frames.PROGRESS:
-            return self._progress(payload)
+            return self._voice.progress(payload)
         if self.answered:
             return "it answered a call twice"
         if kind == frames.RESULT and not self._batched:
@@ -149,7 +90,7 @@ class Turn:
             self._fail_all(reasons.of_words(payload))
             self._finish()
         elif kind == frames.PIECE:
-            return self._piece(payload)
+            return self._voice.piece(payload)
         elif kind == frames.RESULTS and self._batched:
             self._close_log()
             self._working = self._post.loop.create_task(self._conclude(payload))
@@ -159,9 +100,7 @@ class Turn:
 
     def wrote(self, chunk: bytes) -> None:
         """The model wrote something."""
-        if self._scrubber is not None:
-            chunk = self._scrubber.feed(chunk)
-        self._log(chunk)
+        self._voice.wrote(chunk)
 
     def look(self) -> None:
         """Answers those whose deadline has passed, and looks again at the next one."""
@@ -195,7 +134,7 @@ class Turn:
         if not self.answered:
             if self.sent:
                 self._post.drain()
-                self._flush_log()
+                self._voice.flush()
             self.answered = True
             if self.sent and not unread:
                 self._fail_all(cause)
@@ -227,7 +166,7 @@ class Turn:
     def _send(self, files: Sequence[Files]) -> None:
         post, served, executions = self._post, self._served, self.executions
         post.drain()  # what came between two calls is none of this one's
-        self._scrubber = post.scrubber(served.hidden(executions))
+        self._voice.scrubber = post.scrubber(served.hidden(executions))
         self.sent = True
         now = post.loop.time()
         self._deadlines = [now + served.seconds(execution.call) for execution in executions]
@@ -307,11 +246,10 @@ class Turn:
                 self._fail(execution, error)
 
     def _fail(self, execution: Execution, error: ExecutionError) -> None:
-        self._end(execution, reasons.told(error, execution.log.tail(), self._scrubber))
+        self._end(execution, reasons.told(error, execution.log.tail(), self._voice.scrubber))
 
     def _end(self, execution: Execution, error: ExecutionError | None) -> None:
-        if self._tellings and (telling := self._tellings.pop(execution, None)):
-            telling.close()
+        self._voice.close(execution)
         cancelled = isinstance(error, RunCancelled)
         execution.end("succeeded" if error is None else "cancelled" if cancelled else "failed", error)
         self._post.ended(execution)
@@ -319,55 +257,5 @@ class Turn:
     def _close_log(self) -> None:
         """The worker has answered: what it wrote before is in the pipe by now, and no more of it comes."""
         self._post.drain()
-        self._flush_log()
+        self._voice.flush()
         self.answered = True
-
-    def _flush_log(self) -> None:
-        if self._scrubber is not None:
-            self._log(self._scrubber.rest())
-
-    def _log(self, chunk: bytes) -> None:
-        if not chunk:
-            return
-        self.executions[0].log.write(chunk)
-        for execution in self.executions:
-            if execution.watchers and not execution.ended:
-                self._telling(execution).log(chunk)
-
-    def _telling(self, execution: Execution) -> Telling:
-        if self._tellings is None:
-            self._tellings = {}
-        if execution not in self._tellings:
-            self._tellings[execution] = Telling(execution, self._post.loop)
-        return self._tellings[execution]
-
-    def _progress(self, payload: bytes) -> str | None:
-        """Says on how far it is; of a call that has been answered the worker may say so a moment too late."""
-        for execution in self.executions:
-            if execution.watchers and not execution.ended:
-                try:
-                    said = json.loads(payload)
-                except (ValueError, RecursionError):
-                    return "its progress is not JSON"
-                if not isinstance(said, dict):
-                    return "its progress is no JSON object"
-                self._telling(execution).progress(said)
-        return None
-
-    def _piece(self, payload: bytes) -> str | None:
-        """Passes on a piece of a stream."""
-        execution = self.executions[0]
-        if self._batched or not execution.call.stream:
-            return "it sent a piece of a stream that nobody asked for"
-        self._piece_bytes += len(payload)
-        if self._piece_bytes > frames.MAX_PAYLOAD:
-            return f"it sent more than {frames.MAX_PAYLOAD} bytes of pieces"
-        if execution.watchers and not execution.ended:
-            try:
-                piece = json_in(payload)
-            except ExecutionError:
-                piece = None
-            if not isinstance(piece, dict):
-                return "a piece of its stream is no JSON object"
-            execution.tell(Event("output", piece))
-        return None

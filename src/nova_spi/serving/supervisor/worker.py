@@ -20,16 +20,17 @@ each time.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 
-from nova_spi.engines.port import Engine, Outcome
+from nova_spi.engines.port import Outcome
 from nova_spi.errors import ExecutionError
 from nova_spi.execution.secrets import Scrubber
-from nova_spi.serving.calls import Execution, OutputFile
+from nova_spi.serving.calls import Execution
 from nova_spi.serving.log import CallLog
-from nova_spi.serving.plan import Plan, ServedCommand, Slot
+from nova_spi.serving.plan import Slot
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import Alarm
+from nova_spi.serving.supervisor.crew import Crew
 from nova_spi.serving.supervisor.failures import STABLE_SECONDS, Failures
 from nova_spi.serving.supervisor.life import Life
 from nova_spi.serving.supervisor.questions import Questions
@@ -38,53 +39,9 @@ from nova_spi.serving.supervisor.turn import Turn
 from nova_spi_runtime import frames
 
 State = Literal["starting", "ready", "busy", "ending", "backing_off", "stopped"]
-T = TypeVar("T")
 LAST_NUMBER = 2**32 - 1
 CLOSED_SECONDS = 1.0
 """A worker that has closed its socket has so long to end by itself, so that its own end tells why."""
-
-
-class Crew(Protocol):
-    """The supervisor, as its workers know it."""
-
-    loop: asyncio.AbstractEventLoop
-    plan: Plan
-    engine: Engine
-    secrets: Mapping[str, str]
-
-    def free(self, worker: "Worker") -> None:
-        """It can take a call."""
-        ...
-
-    def occupied(self, worker: "Worker") -> None:
-        """It cannot, though nobody has given it one."""
-        ...
-
-    def changed(self, worker: "Worker") -> None:
-        """Its state is another one."""
-        ...
-
-    def restarted(self) -> None:
-        """One begins a new life because the one before ended."""
-        ...
-
-    def give_back(self, executions: list[Execution]) -> None:
-        """See `nova_spi.serving.supervisor.turn.Post`, and so the next three."""
-        ...
-
-    def ended(self, execution: Execution) -> None:
-        """See there."""
-        ...
-
-    def in_thread(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        """See there."""
-        ...
-
-    async def looked_into(
-        self, command: ServedCommand, files: Mapping[str, tuple[OutputFile, ...]]
-    ) -> ExecutionError | None:
-        """See there."""
-        ...
 
 
 class Worker:
@@ -217,6 +174,8 @@ class Worker:
         self._leave()
         self._after(None)
         cause = self._cause(outcome)
+        if self.state != "ending":
+            self._become("ending")
         turn = self._turn
         at_work = turn is not None and turn.sent and not turn.answered and not self._unread
         self._pause = self._pause_after(cause, at_work=at_work)
