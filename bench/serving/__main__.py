@@ -115,7 +115,7 @@ def _lasting(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted
 
 
 def _faults(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: argparse.Namespace) -> None:
-    """Ours alone; then the peers, two at a time, since most of it is waiting for those that do not answer any more."""
+    """Ours alone; then the peers, three at a time, since most of it is waiting for those that answer no more."""
 
     def one(peer: Peer, place: Path) -> None:
         results["servers"][peer.name]["faults"] = faults.table(peer, place)
@@ -123,7 +123,7 @@ def _faults(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted:
     for peer, place in installed:
         if peer is OURS:
             one(peer, place)
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda each: one(*each), [each for each in installed if each[0].packages]))
 
 

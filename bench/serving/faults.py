@@ -19,12 +19,12 @@ from bench.serving.peers import Peer
 from bench.serving.running import TEXT, NotReady, Server, served
 
 FAULTS = ("raise", "exit", "os_exit", "segfault", "endless")
-GIVE_UP, DEADLINE, PATIENCE = 15.0, 5, 6.0
+GIVE_UP, DEADLINE, PATIENCE = 15.0, 5, 15.0
 REASONS = {
     "raise": rb"the reason of this failure",
     "exit": rb"(?i)exit|status 3|code 3",
-    "os_exit": rb"(?i)exit|status 4|code 4|crash|died|terminated",
-    "segfault": rb"(?i)segfault|segmentation|sigsegv|signal|crash|died|terminated",
+    "os_exit": rb"(?i)exit|status 4|code 4|crash|died|terminated|unexpectedly",
+    "segfault": rb"(?i)segfault|segmentation|sigsegv|signal|crash|died|terminated|unexpectedly",
     "endless": rb"(?i)timed? ?out|deadline|exceeded",
 }
 """What an answer must hold to name the reason; generous, since words differ."""

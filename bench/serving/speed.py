@@ -8,7 +8,7 @@ from bench.serving.memory import memory
 from bench.serving.peers import Peer
 from bench.serving.running import TEXT, NotReady, served
 
-WARM_UP, CALLS, CLIENTS, SECONDS = 500, 2000, 8, 3.0
+WARM_UP, CALLS, CLIENTS, SECONDS = 500, 2000, 8, 2.0
 PAUSES = (0.001, 0.005)
 """Seconds that a refused client waits, where a server refuses; what serves it best counts."""
 
