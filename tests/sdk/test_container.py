@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 
+import nova_spi
 from nova_spi import Container, EngineUnavailable, InputInvalid, Project, UsageError
 from nova_spi.artifacts.platforms import Platform
 from nova_spi.engines.process.isolation.levels import why_not
@@ -90,6 +91,17 @@ def test_what_was_built_is_what_runs(somewhere, user):
     assert result.record["engine"]["name"] == ("process" if somewhere == "sandbox" else "docker")
     assert result.record["engine"]["level"] == ("sandbox" if somewhere == "sandbox" else "container")
     assert container.test().ok
+
+
+def test_what_was_built_is_loaded_once_and_answers_many_calls(somewhere, user):
+    container = Project.create("built", domain="text").build_container()
+    shutil.rmtree(user / "built")
+    with container.warm() as model:
+        first, again = (model.predict(prompt="Hello, world!", seed=seed)["generated_text"] for seed in (7, 7))
+    assert first == again
+    with nova_spi.load(container.name) as model:
+        assert model.predict(prompt="Hello, world!", seed=7)["generated_text"] == first
+        assert model.health()["workers"][0]["calls"] == 1
 
 
 def test_files_secrets_volumes_and_large_files_stand_where_the_manifest_says(somewhere, filed, user):

@@ -153,6 +153,11 @@ def test_what_is_wrong_with_inputs_is_said_at_once(model):
     assert {problem["path"] for problem in wrong.value.details["problems"]} == {"wat", "what"}
 
 
+def test_inputs_without_a_name_are_refused_in_words(model):
+    with pytest.raises(UsageError, match="by name"):
+        model.predict("hi")
+
+
 def test_a_failure_is_an_error_with_its_log_and_the_next_call_works(model):
     with pytest.raises(ModelError, match="as asked") as raised:
         model.predict(what="raise")

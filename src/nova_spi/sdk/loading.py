@@ -89,7 +89,7 @@ class Command:
         Returns:
             A future of what `predict` returns or raises. ``cancel()`` works until it is done, and ends the call.
         """
-        return self._background.submit(self._command, {**(inputs or {}), **more}, self._finish, timeout=self._timeout)
+        return self._background.submit(self._command, _merged(inputs, more), self._finish, timeout=self._timeout)
 
     def stream(self, inputs: Inputs | None = None, /, **more: Any) -> Iterator[dict[str, Any]]:
         """Calls a model that answers by pieces.
@@ -103,7 +103,7 @@ class Command:
         """
         pieces: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         future = self._background.submit(
-            self._command, {**(inputs or {}), **more}, self._finish, timeout=self._timeout, heard=pieces.put
+            self._command, _merged(inputs, more), self._finish, timeout=self._timeout, heard=pieces.put
         )
         future.add_done_callback(lambda _: pieces.put(None))
         return self._pieces(pieces, future)
@@ -290,6 +290,19 @@ def load_folder(
         progress.stage("load")
     background.start()
     return Model(background)
+
+
+def _merged(inputs: Inputs | None, more: Inputs) -> Inputs:
+    """Both ways in which inputs are given; a keyword wins."""
+    if inputs is None:
+        return more
+    if not isinstance(inputs, Mapping):
+        raise UsageError(
+            "Inputs are given by name.",
+            why=f"What was given is of the type {type(inputs).__name__}.",
+            mend='model.predict(prompt="Hello") or model.predict({"prompt": "Hello"})',
+        )
+    return {**inputs, **more}
 
 
 def _forgotten(background: Background, shown: str) -> None:
