@@ -124,6 +124,8 @@ PLANS = st.builds(
     health=st.none() | st.builds(Health, SECONDS, SECONDS, st.integers(1, 9)),
     openapi=OBJECTS,
     in_place=st.booleans(),
+    data_dir=st.none() | PATHS,
+    workers=st.integers(1, 64),
 )
 PATIENT = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 

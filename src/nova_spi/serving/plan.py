@@ -98,6 +98,8 @@ class Plan:
         level: How far a worker is isolated.
         protections: What the engine does about harm, as run.json says it.
         cache_dir: Of the settings.
+        data_dir: Of the settings: where volumes are; None is as usual.
+        workers: How many calls are answered at once: as many as there are slots, or executions of a cold command.
         image: What the workers run in, or None.
         slots: One for each worker.
         secrets: The folder that holds the secrets as files; their values are taken out of logs.
@@ -140,6 +142,8 @@ class Plan:
     health: Health | None = None
     openapi: Mapping[str, Any] = field(default_factory=dict)
     in_place: bool = False
+    data_dir: Path | None = None
+    workers: int = 1
 
     @property
     def default(self) -> ServedCommand:

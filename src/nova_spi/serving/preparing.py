@@ -91,7 +91,7 @@ def prepare(
     server = open_server(folder.root)
     try:
         prepared = _prepared(request, server, warm) if warm else None
-        count = _count(request, workers) if prepared is not None else 0
+        count = _count(request, workers)
         slots = slots_of(prepared, count) if prepared is not None else ()
         plan = _plan(prepared.request if prepared is not None else with_image(request), server, slots)
     except BaseException:
@@ -101,6 +101,7 @@ def prepare(
     return replace(
         plan,
         secrets=prepared.secrets if prepared is not None else server.secrets(dict(request.secrets)),
+        workers=count,
         queue_size=queue_size,
         start_timeout_seconds=start_timeout_seconds,
         idle_seconds=idle_seconds,
@@ -198,6 +199,7 @@ def _plan(request: Request, server: ServerFolder, slots: tuple[Slot, ...]) -> Pl
         level=engine.level,
         protections=tuple(asdict(row) for row in engine.protection(limits, execution.network, image=request.image)),
         cache_dir=request.settings.cache_dir,
+        data_dir=request.settings.data_dir,
         image=request.image,
         slots=slots,
         max_batch_size=batch.max_batch_size if batch is not None else 1,

@@ -159,3 +159,31 @@ def test_warm_and_cold_commands_are_served_side_by_side(serve):
         assert cold.value() == {"said": "B"}
 
     serve("def say(prompt): return prompt", manifest, files={"shout.py": shout}).run(scenario)
+
+
+MEETING = """
+    import json, os, pathlib, time
+    meeting = pathlib.Path(json.loads(pathlib.Path(os.environ["SPI_INPUT_FILE"]).read_text())["prompt"])
+    (meeting / str(os.getpid())).touch()
+    until = time.monotonic() + 30
+    while len(list(meeting.iterdir())) < 2:
+        assert time.monotonic() < until, "nobody else came"
+        time.sleep(0.01)
+    pathlib.Path(os.environ["SPI_OUTPUT_FILE"]).write_text(json.dumps({"said": "met"}))
+"""
+
+
+def test_as_many_run_at_once_as_workers_were_asked_for_and_volumes_are_the_servers(serve, engine, tmp_path):
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
+    served = serve(MEETING, MANIFEST, workers=2)
+    assert (served.plan.workers, served.plan.slots) == (2, ())
+    assert served.plan.data_dir == tmp_path / "data"
+
+    async def scenario(supervisor):
+        both = [supervisor.begin(str(meeting)) for _ in range(2)]
+        for execution in both:
+            await execution.done
+            assert execution.error is None, execution.log.text()
+
+    served.run(scenario)

@@ -56,7 +56,7 @@ class LocalRunner:
     @property
     def capacity(self) -> int:
         """Two for each place of each worker: the next call is there when one has ended."""
-        return min(2 * max(1, len(self._plan.slots)) * self._plan.max_batch_size, self._plan.queue_size)
+        return min(2 * self._plan.workers * self._plan.max_batch_size, self._plan.queue_size)
 
     @property
     def engine(self) -> Mapping[str, Any]:

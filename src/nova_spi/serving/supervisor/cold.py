@@ -46,7 +46,7 @@ class Crew(Protocol):
 
 
 class Cold:
-    """The runs of commands that are not warm: as many at once as there are slots, the others wait in line.
+    """The runs of commands that are not warm: as many at once as the plan has workers, the others wait in line.
 
     Args:
         crew: Whose it is.
@@ -55,7 +55,7 @@ class Cold:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
         self._waiting = Waiting(crew.plan.queue_size)
-        self._places = max(1, len(crew.plan.slots))
+        self._places = crew.plan.workers
         self._runs: dict[Execution, _Run] = {}
         self._threads: ThreadPoolExecutor | None = None
         self._closed = False
@@ -181,7 +181,9 @@ class _Run:
                 secrets=self._crew.secrets,
                 timeout=self._seconds() if call.timeout_seconds is not None else None,
                 engine=self._crew.engine,
-                settings=Settings.load(folder.settings_root, cache_dir=plan.cache_dir, engine=plan.engine),
+                settings=Settings.load(
+                    folder.settings_root, cache_dir=plan.cache_dir, data_dir=plan.data_dir, engine=plan.engine
+                ),
                 progress=_Heard(self),
                 output=self.output,
                 cancel=self._cancel,

@@ -73,7 +73,7 @@ class Supervisor:
         """Begins to load the model, and returns at once."""
         self.loop = asyncio.get_running_loop()
         self.secrets = read_secrets(self.plan.secrets)
-        self._threads = Threads(self.loop, 2 * len(self.plan.slots) + 2)
+        self._threads = Threads(self.loop, 2 * self.plan.workers + 2)
         self._looking = Looking()
         self._cold = Cold(self)
         self._batch_alarm = Alarm(self.loop, self._dispatch)
