@@ -3,8 +3,10 @@
 A ``console`` block holds commands after ``$ `` and, below each, lines of its output. A shown line must appear in the
 real output, in order; ``...`` in it stands for anything. A comment before the block changes how it is run:
 ``<!-- exit: 1 -->`` expects that status, ``<!-- not run: REASON -->`` leaves the block out, ``<!-- with: docker -->``
-runs it where Docker answers, ``<!-- with: apt-get -->`` where that program is; both are left out elsewhere. A
-``python`` block is a program; a ``yaml`` or ``text`` block with ``title="FILE"`` is written to that file.
+runs it where Docker answers, ``<!-- with: apt-get -->`` where that program is; both are left out elsewhere.
+``<!-- background: READY -->`` starts the block's one command, waits until it has written that text, and lets it go on
+beside the rest of the page, or until the next such block; see `servers`. A ``python`` block is a program; a block of
+another kind with ``title="FILE"`` is written to that file.
 """
 
 import re
@@ -26,6 +28,7 @@ class Step:
     title: str = ""
     line: int = 0
     needs: str = ""
+    ready: str = ""
 
 
 @dataclass
@@ -49,8 +52,11 @@ def read_page(path: Path) -> Page:
         status = int(remark.removeprefix("exit:")) if remark.startswith("exit:") else 0
         title = re.search(r'title="([^"]+)"', match["info"])
         needs = remark.removeprefix("with:").strip() if remark.startswith("with:") else ""
+        ready = remark.removeprefix("background:").strip() if remark.startswith("background:") else ""
         if match["kind"] == "console":
-            page.steps += [replace(step, needs=needs) for step in commands(match["body"], status, line)]
+            steps = list(commands(match["body"], status, line))
+            assert not ready or len(steps) == 1, f"line {line}: one command goes on in the background, no more"
+            page.steps += [replace(step, needs=needs, ready=ready) for step in steps]
         elif match["kind"] == "python" or title:
             title_of = title[1] if title else ""
             page.steps.append(Step(match["kind"], match["body"], title=title_of, line=line, needs=needs))

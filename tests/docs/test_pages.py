@@ -8,33 +8,56 @@ from pathlib import Path
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("pages", Path(__file__).with_name("pages.py"))
-pages = importlib.util.module_from_spec(SPEC)
-sys.modules["pages"] = pages
-SPEC.loader.exec_module(pages)
+
+def beside(name):
+    """A module that stands beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = beside("pages")
+servers = beside("servers")
 
 ROOT = pages.ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ALLOWED_PROGRAMS = {"nova-spi", "cd", "cat", "ls", "python"}
+ALLOWED_PROGRAMS = {"nova-spi", "cd", "cat", "ls", "python", "curl"}
 
 
-def run_step(step, folder: Path, environment: dict[str, str]) -> tuple[Path, subprocess.CompletedProcess | None]:
+def run_step(
+    step, folder: Path, environment: dict[str, str], server
+) -> tuple[Path, subprocess.CompletedProcess | None]:
     if step.title:
         target = folder / step.title
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(step.command, "utf-8")
+        target.write_text(server.asked(step.command), "utf-8")
         return folder, None
     if step.kind == "python":
-        words = [sys.executable, "-c", step.command]
+        words = [sys.executable, "-c", server.asked(step.command)]
     else:
-        words = shlex.split(step.command)
+        words = shlex.split(server.asked(step.command))
         assert words[0] in ALLOWED_PROGRAMS, f"line {step.line}: {words[0]} is no program that the pages may use"
         if words[0] == "cd":
             return folder / words[1], None
         if words[0] == "python":
             words[0] = sys.executable
+        if words[0] == "curl":
+            words[1:1] = ["--silent", "--show-error", "--noproxy", "*", "--max-time", "120"]
+    if step.ready:
+        said = server.start(words, step.ready, cwd=folder, env=environment)
+        return folder, subprocess.CompletedProcess(words, 0, said, "")
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    done.stdout, done.stderr = server.as_the_page_says(done.stdout), server.as_the_page_says(done.stderr)
     return folder, done
+
+
+@pytest.fixture
+def server(tmp_path):
+    """What a page has in the background."""
+    found = servers.Server(tmp_path / "server.log")
+    yield found
+    found.end()
 
 
 @pytest.fixture
@@ -51,7 +74,7 @@ def engine_address(request):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_command_of_a_page_works_when_pasted(path, tmp_path, isolated_environment, engine_address):
+def test_every_command_of_a_page_works_when_pasted(path, tmp_path, isolated_environment, engine_address, server):
     page = pages.read_page(path)
     folder = tmp_path
     environment = isolated_environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -60,12 +83,14 @@ def test_every_command_of_a_page_works_when_pasted(path, tmp_path, isolated_envi
     for step in page.steps:
         if step.needs == "apt-get" and shutil.which("apt-get") is None:
             continue
+        if step.command.startswith("curl ") and shutil.which("curl") is None:
+            continue
         if step.needs == "docker":
             if (address := engine_address()) is None:
                 continue
-            folder, done = run_step(step, folder, environment | {"DOCKER_HOST": address})
+            folder, done = run_step(step, folder, environment | {"DOCKER_HOST": address}, server)
         else:
-            folder, done = run_step(step, folder, environment)
+            folder, done = run_step(step, folder, environment, server)
         if done is None:
             continue
         output = done.stdout + done.stderr
