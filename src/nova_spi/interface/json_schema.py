@@ -29,6 +29,11 @@ DIALECTS = {
     "draft-07": "http://json-schema.org/draft-07/schema#",
 }
 DECIMAL = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+BASE64 = (
+    r"^(?:data:(?:[\w.+-]+/[\w.+-]+)?(?:;[\w-]+=[\w.%-]*)*;base64,)?"
+    r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+)
+"""Base64 (RFC 4648, section 4), or a ``data:`` URI (RFC 2397) of it."""
 EXTENSION = "x-nova-spi"
 """The key under which stands what JSON Schema has no word for."""
 
@@ -205,7 +210,7 @@ def _file(parameter: Parameter, form: FileForm) -> Schema:
     elif len(exact) == 1 == len(parameter.mime_types):
         found["contentMediaType"] = exact[0]
     if form == "base64":
-        found["contentEncoding"] = "base64"
+        found |= {"contentEncoding": "base64", "pattern": BASE64, "minLength": 1}
     return found | {EXTENSION: _file_facts(parameter)}
 
 

@@ -30,7 +30,19 @@ FAILURES = {
     "504": "The deadline passed (run.timeout).",
     "507": "The disk is full (serving.disk_full).",
 }
+EVENT: Schema = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["started", "output", "progress", "log", "result", "error", "ended"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+"""One of the server-sent events that an execution is told in."""
 KEY = "^[!-~](?:[ -~]*[!-~])?$"
+LINKS: Schema = {
+    name: {"operationId": f"executions.{name}", "parameters": {"id": "$response.body#/id"}}
+    for name in ("show", "delete", "logs", "events")
+}
 _STRUCTURED = ("array", "map", "object")
 _TEXT: Schema = {"type": "string"}
 _MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
@@ -77,12 +89,17 @@ def _info(manifest: "Manifest") -> Schema:
     return found
 
 
-def command_paths(commands: Iterable[Described]) -> Schema:
-    """The paths that run commands."""
-    return {f"/v1/commands/{command.name}": {"post": _operation(command)} for command in commands}
+def command_paths(commands: Iterable[Described], *, links: bool = False) -> Schema:
+    """The paths that run commands.
+
+    Args:
+        commands: What is run.
+        links: The document says what can be asked of an execution, and answers lead there.
+    """
+    return {f"/v1/commands/{command.name}": {"post": _operation(command, links)} for command in commands}
 
 
-def _operation(command: Described) -> Schema:
+def _operation(command: Described, links: bool) -> Schema:
     found: Schema = {"operationId": command.name, "summary": _summary(command)}
     if command.description:
         found["description"] = command.description
@@ -99,9 +116,11 @@ def _operation(command: Described) -> Schema:
     if _has_files(command):
         found["requestBody"]["content"]["multipart/form-data"] = _form(command)
     done = answer("The execution has succeeded.", _reference(command, "Result"))
-    done["content"]["text/event-stream"] = {"schema": _TEXT}
+    done["content"]["text/event-stream"] = {"schema": EVENT}
     begun = answer("The execution goes on; Location is where it is.", reference("Execution"))
     begun["headers"] = {"Location": {"schema": _TEXT}, "Preference-Applied": {"schema": _TEXT}}
+    if links:
+        done["links"] = begun["links"] = LINKS
     found["responses"] = {"200": done, "202": begun} | failures(*FAILURES)
     return found
 
@@ -171,10 +190,21 @@ def schemas(commands: Iterable[Described]) -> Schema:
         for parameter in command.outputs:
             if parameter.type == "file":
                 outputs["properties"][parameter.name] |= {"items": reference("File")}
-        found[_component(command, "Inputs")] = object_schema(command.inputs, "base64")
+        found[_component(command, "Inputs")] = _inputs(command)
         found[_component(command, "Outputs")] = outputs
         own = {"status": {"const": "succeeded"}, "outputs": _reference(command, "Outputs"), "error": {"type": "null"}}
         found[_component(command, "Result")] = _execution(**own)
+    return found
+
+
+def _inputs(command: Described) -> Schema:
+    """The object of inputs; null stands for one that is not given."""
+    found = object_schema(command.inputs, "base64")
+    for name, schema in found["properties"].items():
+        if name not in found.get("required", ()):
+            schema["type"] = [schema["type"], "null"]
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]
     return found
 
 

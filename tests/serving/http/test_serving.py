@@ -122,7 +122,7 @@ def test_a_model_that_cannot_be_loaded_is_told_and_readiness_says_why(tmp_path, 
     (project / "manifest.yml").write_text(
         'spi_version: "1"\nmodel: {name: broken, version: 1.0.0, domain: text, description: It cannot be loaded.}\n'
         'execution: {entry_point: {callable: "model:run"}, restart: {max_retries: 1, backoff_seconds: 0.1}}\n'
-        "outputs: [{name: text, type: string}]\n"
+        "inputs: []\noutputs: [{name: text, type: string}]\n"
     )
     (project / "model.py").write_text('raise ImportError("no weights today")\n')
     with begin(project, ready=False) as server, server.client() as client:

@@ -102,9 +102,8 @@ class App:
         found = self._routes.at(request.path)
         method = "GET" if request.method == "HEAD" else request.method
         fits = found.get(method)
-        request.trusted = self._gate.check(
-            request.method, request.headers, public=fits is not None and fits.route.public
-        )
+        public = fits.route.public if fits is not None else any(each.route.public for each in found.values())
+        request.trusted = self._gate.check(request.method, request.headers, public=public)
         if fits is None:
             return _no_method(request, found)
         return await fits.route.handler(request, self.served, **fits.segments)

@@ -1,9 +1,10 @@
 """What the server takes and gives, as OpenAPI 3.1: made from the plan, so that it is what the server does."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from nova_spi.interface.json_schema import DIALECTS
-from nova_spi.interface.openapi import answer, command_paths, failures, reference, schemas
+from nova_spi.interface.openapi import EVENT, answer, command_paths, failures, reference, schemas
 from nova_spi.serving.plan import Plan
 
 _TEXT = {"type": "string"}
@@ -24,7 +25,7 @@ def document(plan: Plan, *, secured: bool) -> dict[str, Any]:
     from nova_spi.serving.http.v2 import openapi_paths as v2_paths
 
     commands = list(plan.commands.values())
-    own = {**command_paths(commands), **_index(), **_executions(), **_probes()}
+    own = {**command_paths(commands, links=True), **_index(), **_executions(), **_probes()}
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DIALECTS["2020-12"],
@@ -41,7 +42,7 @@ def document(plan: Plan, *, secured: bool) -> dict[str, Any]:
 
 def _secure(paths: dict[str, Any]) -> None:
     for path, item in paths.items():
-        for operation in item.values():
+        for operation in (item[method] for method in ("get", "post", "delete") if method in item):
             if path in PUBLIC:
                 operation["security"] = []
             else:
@@ -68,9 +69,12 @@ def _executions() -> dict[str, Any]:
     show = _get("How an execution stands", _found("How it stands.", reference("Execution")))
     delete = _get("End an execution, and let go of what it left", _found("How it stood last.", reference("Execution")))
     delete["responses"] |= failures("403")
-    logs = _get("What an execution wrote", _found_text("What it wrote.", "text/plain", "text/event-stream"))
-    events = _get("What happens to an execution, from now on", _found_text("Events.", "text/event-stream"))
-    file = _get("A file that an execution gave", _found_text("The file.", "*/*"))
+    show["operationId"], delete["operationId"] = "executions.show", "executions.delete"
+    stream = {"text/event-stream": EVENT}
+    logs = _get("What an execution wrote", _found_text("What it wrote.", {"text/plain": _TEXT} | stream))
+    events = _get("What happens to an execution, from now on", _found_text("Events.", stream))
+    logs["operationId"], events["operationId"] = "executions.logs", "executions.events"
+    file = _get("A file that an execution gave", _found_text("The file.", {"*/*": _TEXT}))
     name = _in_path("name") | {"description": "As the execution's outputs name it; it may hold slashes."}
     return {
         path: {"parameters": [_in_path("id")], "get": show, "delete": delete},
@@ -101,8 +105,8 @@ def _found(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"200": answer(description, schema), "404": answer(NOT_FOUND, reference("Failure"))}
 
 
-def _found_text(description: str, *types: str) -> dict[str, Any]:
-    content = {each: {"schema": _TEXT} for each in types}
+def _found_text(description: str, types: Mapping[str, Any]) -> dict[str, Any]:
+    content = {kind: {"schema": schema} for kind, schema in types.items()}
     return {
         "200": {"description": description, "content": content},
         "404": answer(NOT_FOUND, reference("Failure")),
