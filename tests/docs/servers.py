@@ -34,7 +34,9 @@ class Server:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **how)
         until = time.monotonic() + START_SECONDS
         while ready not in (said := self._log.read_text()):
-            assert self._process.poll() is None, f"it ended with {self._process.returncode}:\n{said}"
+            if (status := self._process.poll()) is not None:
+                self._process = None
+                raise AssertionError(f"It ended with {status}:\n{said}")
             assert time.monotonic() < until, f"it never said {ready!r}:\n{said}"
             time.sleep(0.02)
         self._port = ADDRESS.search(said)[1]
