@@ -220,7 +220,9 @@ def _execution(**own: Schema) -> Schema:
         "finished_at": _MOMENT,
     }
     properties |= own
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    required = list(properties)
+    properties["warnings"] = {"type": "array", "items": _TEXT, "description": "What was left out of the inputs."}
+    return {"type": "object", "properties": properties, "required": required}
 
 
 def _file() -> Schema:

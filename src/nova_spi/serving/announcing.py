@@ -1,7 +1,9 @@
 """What the server says on its way: one line each, for people or as JSON."""
 
 import json
+import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from nova_spi.errors import NovaSpiError
@@ -54,5 +56,6 @@ def _put(stream: Any, text: str) -> None:
     try:
         stream.buffer.write(encoded)
         stream.flush()
-    except OSError:
-        return
+    except OSError:  # the reader is gone; what is left in the buffer goes nowhere, and does not complain at the end
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -34,8 +34,9 @@ class Server:
         self.told = False
         self.said = self.until_it_says("serving")
         self.url = self.said["url"]
-        self.host, self.port = self.url.removeprefix("http://").rsplit(":", 1)[0].strip("[]"), int(
-            self.url.rsplit(":", 1)[1]
+        self.host, self.port = (
+            self.url.removeprefix("http://").rsplit(":", 1)[0].strip("[]"),
+            int(self.url.rsplit(":", 1)[1]),
         )
 
     @property
@@ -112,6 +113,15 @@ class Raw:
         body, self.bytes = self.bytes[:length], self.bytes[length:]
         return int(lines[0].split()[1]), headers, body
 
+    def status_of(self, pieces):
+        """The status that is answered to what comes in these pieces; None where the connection just ends."""
+        try:
+            for piece in pieces:
+                self.send(piece)
+            return self.answer()[0]
+        except ConnectionError:
+            return None
+
     def closed(self):
         """Whether the other side has closed; waits until it has said something."""
         try:
@@ -121,7 +131,8 @@ class Raw:
 
     def _more(self):
         piece = self.socket.recv(65536)
-        assert piece, f"The connection ended after {self.bytes!r}."
+        if not piece:
+            raise ConnectionAbortedError(f"after {self.bytes!r}")
         self.bytes += piece
 
 
@@ -134,8 +145,11 @@ def words_of(options):
 
 
 @contextmanager
-def serving(project, folder, cache, *, ready=True, open_files=None, **options):
-    """A server of a copy of ``project``, made in ``folder``; afterwards it has ended, and left nothing."""
+def serving(project, folder, cache, *, ready=True, killed=False, open_files=None, **options):
+    """A server of a copy of ``project``, made in ``folder``; afterwards it has ended, and left nothing.
+
+    Unless it is ``killed`` in between.
+    """
     limited = [] if open_files is None else ["sh", "-c", 'ulimit -n "$0"; exec "$@"', str(open_files)]
     copy = folder / project.name
     if not copy.exists():
@@ -159,8 +173,9 @@ def serving(project, folder, cache, *, ready=True, open_files=None, **options):
         except BaseException:
             process.kill()
             raise
+        server.told |= killed
         server.end()
-    assert not list(copy.glob(".nova-spi/serving/*/lock"))
+    assert killed or not list(copy.glob(".nova-spi/serving/*/lock"))
 
 
 @pytest.fixture(scope="module")

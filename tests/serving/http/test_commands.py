@@ -13,7 +13,9 @@ EVENTS = {"accept": "text/event-stream"}
 
 def run(client, command="run", inputs=None, **headers):
     given = {"text": "a"} if inputs is None and command == "run" else inputs or {}
-    return client.post(f"/v1/commands/{command}", json=given, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    return client.post(
+        f"/v1/commands/{command}", json=given, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
 
 
 def test_a_call_is_answered_with_its_execution(client):
@@ -128,7 +130,9 @@ def test_files_come_as_data_in_json_too(client):
 
 
 def test_what_a_browser_could_run_is_only_saved(client):
-    found = client.post("/v1/commands/copy", files=[("papers", ("x.html", b"<!doctype html><script>1</script>"))]).json()
+    found = client.post(
+        "/v1/commands/copy", files=[("papers", ("x.html", b"<!doctype html><script>1</script>"))]
+    ).json()
     answer = client.get(found["outputs"]["copies"][0]["url"])
     assert answer.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["content-security-policy"]

@@ -66,7 +66,8 @@ def test_a_client_of_1_0_is_answered_and_let_go(server):
         assert raw.closed()
     with server.connect() as raw:
         raw.send(
-            head(f"POST {RUN} HTTP/1.0", "Host: localhost", "Content-Type: application/json", "Content-Length: 12") + BODY
+            head(f"POST {RUN} HTTP/1.0", "Host: localhost", "Content-Type: application/json", "Content-Length: 12")
+            + BODY
         )
         assert raw.answer()[0] == 200
         assert raw.closed()
@@ -179,12 +180,8 @@ def test_headers_are_bounded_wherever_they_are_cut(server, request_):
     assert len(request_) > MAX_HEADER_BYTES
     for step in (len(request_), 1000):
         with server.connect() as raw:
-            try:
-                for at in range(0, len(request_), step):
-                    raw.send(request_[at : at + step])
-                assert raw.answer()[0] == 431
-            except (ConnectionResetError, BrokenPipeError, AssertionError) as error:
-                assert not isinstance(error, AssertionError) or "ended after b''" in str(error)
+            pieces = [request_[at : at + step] for at in range(0, len(request_), step)]
+            assert raw.status_of(pieces) in (431, None)
 
 
 def test_headers_within_bounds_are_read(server):
@@ -200,9 +197,9 @@ def test_a_body_that_nobody_wants_does_not_cost_the_connection_and_an_endless_on
         assert raw.post(RUN, BODY).answer()[0] == 200
     with server.connect() as raw:
         raw.send(head("POST /none HTTP/1.1", "Host: localhost", f"Content-Length: {10**12}"))
-        with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            for _ in range(100 * MAX_UNWANTED_BYTES // 65536):
-                raw.send(b"x" * 65536)
+        endless = [b"x" * 65536] * (100 * MAX_UNWANTED_BYTES // 65536)
+        with pytest.raises(ConnectionError):
+            raw.send(b"".join(endless))
 
 
 def test_an_upgrade_that_is_not_offered_is_ignored(server):
@@ -255,10 +252,7 @@ def test_more_connections_than_may_be_are_refused_and_the_others_go_on(serve):
     try:
         refused = 0
         for each in others:
-            try:
-                refused += each.post(RUN, BODY).answer()[0] == 503
-            except (ConnectionError, AssertionError):
-                refused += 1
+            refused += each.status_of([head("GET /livez HTTP/1.1", "Host: localhost")]) in (503, None)
         assert 25 <= refused <= 40
         assert first.post(RUN, BODY).answer()[0] == 200
     finally:

@@ -1,7 +1,7 @@
 import json
 import threading
 import time
-
+from pathlib import Path
 
 EVENTS = {"accept": "text/event-stream"}
 
@@ -109,8 +109,7 @@ def test_a_reader_that_takes_nothing_costs_a_bounded_amount_and_no_worker(serve,
 
 
 def resident(pid):
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * 4096
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 def test_a_stream_of_an_execution_that_nobody_knows_is_404(client):
@@ -119,6 +118,8 @@ def test_a_stream_of_an_execution_that_nobody_knows_is_404(client):
 
 
 def test_the_head_of_a_stream_has_no_body(client):
-    where = client.post("/v1/commands/wait", json={"seconds": 1}, headers={"prefer": "respond-async"}).headers["location"]
+    where = client.post("/v1/commands/wait", json={"seconds": 1}, headers={"prefer": "respond-async"}).headers[
+        "location"
+    ]
     answer = client.head(where + "/events")
     assert (answer.status_code, answer.content) == (200, b"")

@@ -60,7 +60,7 @@ def test_no_other_file_is_reached(server, client, name):
 
 def test_a_file_that_a_model_swapped_for_a_link_is_not_followed(server, client):
     found = client.post("/v1/commands/copy", files=[("papers", ("a.txt", b"a"))]).json()
-    [stored] = [path for path in (server.folder / "store" / found["id"]).rglob("copy_a.txt")]
+    [stored] = (server.folder / "store" / found["id"]).rglob("copy_a.txt")
     stored.unlink()
     stored.symlink_to("/etc/passwd")
     assert client.get(found["outputs"]["copies"][0]["url"]).status_code == 404

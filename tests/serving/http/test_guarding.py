@@ -23,7 +23,9 @@ def admitted(method="POST", token=None, *, public=False, **headers):
         return error.error_code
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:80", "127.9.9.9"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:80", "127.9.9.9"]
+)
 def test_this_machine_is_known_by_its_own_names(host):
     assert admitted(host=host) is True
 
@@ -114,7 +116,7 @@ def test_a_token_is_made_for_its_owner_alone_and_read_again(tmp_path):
 
 
 def test_beyond_loopback_a_token_is_made_and_its_file_named(begin):
-    with begin(host="0.0.0.0") as server:  # noqa: S104 - that is what is tested; it is in a test's hands for a second
+    with begin(host="0.0.0.0") as server:
         path = server.said["token_file"]
         assert path.startswith(str(server.folder))
         token = tokens.read(server.folder / "token").text

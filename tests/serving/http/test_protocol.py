@@ -28,7 +28,13 @@ def hosted(scenario):
     async def run():
         listening = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            application, http=Protocol, ws="none", lifespan="off", log_config=None, interface="asgi3", proxy_headers=False
+            application,
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            interface="asgi3",
+            proxy_headers=False,
         )
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext

@@ -87,7 +87,10 @@ def test_a_port_in_use_is_told_before_anything_is_prepared(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            [*SERVE, str(tmp_path), "--port", port, "--output-format", "json"], capture_output=True, text=True, timeout=60
+            [*SERVE, str(tmp_path), "--port", port, "--output-format", "json"],
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["code"] == "usage.port_in_use"
@@ -173,9 +176,9 @@ def test_under_load_no_answer_is_lost_at_the_end(begin):
                 try:
                     raw.post("/v1/commands/run", b'{"text":"a"}')
                     status = raw.answer()[0]
-                except (ConnectionError, AssertionError) as error:
+                except ConnectionError:
                     with lock:
-                        counts["refused" if "ended after b''" in str(error) or raw.bytes == b"" else "lost"] += 1
+                        counts["lost" if raw.bytes else "refused"] += 1
                     return
                 with lock:
                     counts["answered" if status == 200 else "draining"] += 1
@@ -224,14 +227,13 @@ def test_a_second_signal_ends_at_once(begin, until, number, status):
 
 
 def test_a_server_that_is_killed_leaves_no_process_and_the_next_one_takes_its_folders_away(begin, until, tmp_path):
-    with pytest.raises(KeyError), begin(workers=2) as server:
+    with begin(workers=2, killed=True) as server:
         with server.connect() as raw:
             raw.post("/v1/commands/wait", b'{"seconds":20}')
             until(lambda: model_processes(server))
             server.process.kill()
             server.process.wait()
         until(lambda: not model_processes(server))
-        raise KeyError  # it has not ended as it should, and that is meant
     left = [path.parent for path in server.project.glob(".nova-spi/serving/*/lock")]
     assert len(left) == 1
     with begin() as server:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nova_spi.errors import NovaSpiError, UsageError
 from nova_spi.serving.http.authorising import Gate
-from nova_spi.serving.http.messages import ClientGone, FileAnswer, Headers, Request, Response, Streamed
+from nova_spi.serving.http.messages import Budget, ClientGone, FileAnswer, Headers, Request, Response, Streamed
 from nova_spi.serving.http.routes import Answer, Found, Route, Routes, not_found
 from nova_spi.serving.http.sending import Send, send_file, send_stream, send_whole
 from nova_spi.serving.http.served import Served
@@ -52,6 +52,7 @@ class App:
         self.served = served
         self.closing = False
         self._gate = Gate(token)
+        self._budget = Budget(served.limits.pending_bytes)
         self._routes = Routes(all_routes())
         for name in served.plan.commands:
             self._routes.settle(f"/v1/commands/{name}")
@@ -75,7 +76,7 @@ class App:
     async def _answer(self, scope: dict[str, Any], receive: Callable[[], Any], send: Send) -> int:
         """Answers, and says with which status."""
         answer: Answer
-        request = Request(scope, receive)
+        request = Request(scope, receive, self._budget)
         try:
             answer = await self._handle(request)
         except NovaSpiError as error:
@@ -85,6 +86,8 @@ class App:
         except Exception:  # noqa: BLE001  # a defect of ours: the caller learns no more than that, the log has it all
             traceback.print_exc(file=sys.stderr)
             answer = _failed(_DEFECT, request.path)
+        finally:
+            request.release()
         if self.closing or (not request.complete and b"expect" in request.headers):
             answer.headers = (*answer.headers, _CLOSE)
         if isinstance(answer, Response):

@@ -46,7 +46,7 @@ class Host(uvicorn.Server):
                 timeout_graceful_shutdown=LAST_ANSWERS_SECONDS,
             )
         )
-        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # what a client breaks is told to the client
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # what a client breaks is told to the client alone
         self._listening = listening
         self._sweeping: asyncio.TimerHandle | None = None
 

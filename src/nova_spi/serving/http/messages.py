@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
-from nova_spi.errors import NovaSpiError, UsageError
+from nova_spi.errors import NovaSpiError, QueueFull, UsageError
 from nova_spi.serving.http.statuses import TOO_LARGE, retry_after, status_of
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -34,6 +34,34 @@ class Connection(Protocol):
         ...
 
 
+class Budget:
+    """What the bodies of all requests together may take of the memory, while they are read and answered.
+
+    Args:
+        most: In bytes.
+    """
+
+    __slots__ = ("_most", "used")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.used = 0
+
+    def take(self, size: int) -> None:
+        """Counts a piece of a body.
+
+        Raises:
+            QueueFull: It is too much.
+        """
+        if self.used + size > self._most:
+            raise QueueFull(
+                "The bodies of other requests take all the memory that they may.",
+                why=f"They may take {self._most} bytes together.",
+                mend="come back in a moment, or send what is large as files",
+            )
+        self.used += size
+
+
 class ClientGone(Exception):
     """The client went away while its request was still being read; there is nobody to answer."""
 
@@ -53,6 +81,8 @@ class Request:
     """
 
     __slots__ = (
+        "_budget",
+        "_held",
         "_query",
         "_receive",
         "complete",
@@ -65,7 +95,7 @@ class Request:
         "trusted",
     )
 
-    def __init__(self, scope: Mapping[str, Any], receive: Callable[[], Any]) -> None:
+    def __init__(self, scope: Mapping[str, Any], receive: Callable[[], Any], budget: Budget | None = None) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.connection: Connection | None = scope.get("nova_spi.connection")
@@ -75,6 +105,8 @@ class Request:
         self.doubled: bytes | None = None
         self._query: bytes = scope["query_string"]
         self._receive = receive
+        self._budget = budget
+        self._held = 0
         pairs = scope["headers"]
         self.headers: Mapping[bytes, bytes] = dict(pairs)
         if len(self.headers) != len(pairs):
@@ -117,6 +149,7 @@ class Request:
 
         Raises:
             UsageError: It is longer (``usage.too_large``).
+            QueueFull: The bodies of all requests are too much together.
             ClientGone: The client went away.
         """
         if (self.length() or 0) > limit:
@@ -132,10 +165,22 @@ class Request:
             return body
         whole = bytearray(body)
         async for chunk in self.chunks():
+            self._hold(len(chunk))
             whole += chunk
             if len(whole) > limit:
                 raise too_large(limit)
         return bytes(whole)
+
+    def _hold(self, size: int) -> None:
+        if self._budget is not None:
+            self._budget.take(size)
+            self._held += size
+
+    def release(self) -> None:
+        """Once it is answered: its body counts no more."""
+        if self._budget is not None and self._held:
+            self._budget.used -= self._held
+            self._held = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes.

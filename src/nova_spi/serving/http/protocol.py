@@ -71,7 +71,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.abort()
 
     def answer(self, cycle: object, body: bytes) -> bool:
-        """Answers a request with 200 and JSON in one piece, which is one packet and not two; False where that cannot be.
+        """Answers a request with 200 and JSON in one piece, one packet and not two; False where that cannot be.
 
         It does what `RequestResponseCycle.send` of uvicorn 0.54 does for such an answer.
 
