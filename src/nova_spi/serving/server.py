@@ -37,6 +37,8 @@ from nova_spi.serving.supervisor import Supervisor
 
 STATUSES = {signal.SIGTERM: 0, signal.SIGHUP: 0, signal.SIGINT: 130}
 """The exit status after a signal that let everything come to its end."""
+LINGER_SECONDS = 0.5
+"""What clients that keep a connection get to be told, by an answer, that the server ends, and not by a broken line."""
 CLOSING_SECONDS = 5.0
 """What workers get to end when a second signal comes."""
 
@@ -118,6 +120,9 @@ class Serving:
         self._announcer.tell("draining", "Ending: calls that were taken up are finished. Once more ends at once.")
         self._app.closing = True
         await self._supervisor.drain(self._drain_seconds)
+        until = time.monotonic() + LINGER_SECONDS
+        while host.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(0.02)
         host.should_exit = True
         await hosting
 
