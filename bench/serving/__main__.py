@@ -31,6 +31,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every server is ended
     peers = [peer for peer in PEERS if not wanted.only or peer.name in wanted.only.split(",")]
     results: dict[str, Any] = {"environment": machine(), "rounds": wanted.rounds, "servers": {}}
+    if wanted.keep:
+        results = json.loads(RESULTS.read_text("utf-8"))
     installed = _installed(peers, results)
     work = {"speed": _speed, "files": _files, "lasting": _lasting, "faults": _faults, "python": _python}
     for part in wanted.parts.split(","):
@@ -53,7 +55,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="of speed, each server in turn")
     parser.add_argument("--only", default="", help="names of servers, with commas")
     parser.add_argument("--parts", default=",".join(PARTS), help="of " + ", ".join(PARTS))
-    parser.add_argument("--seconds", type=float, default=12, help="that a peer gets for its calls in a row")
+    parser.add_argument("--seconds", type=float, default=10, help="that a peer gets for its calls in a row")
+    parser.add_argument("--keep", action="store_true", help="measure some things again; the rest stays as it was")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/speed.md")
     return parser.parse_args()
 
@@ -75,6 +78,8 @@ def _installed(peers: list[Peer], results: dict[str, Any]) -> list[tuple[Peer, P
 
 def _speed(installed: list[tuple[Peer, Path]], results: dict[str, Any], wanted: argparse.Namespace) -> None:
     results["floor"] = speed.floor()
+    for peer, _ in installed:
+        results["servers"][peer.name].pop("rounds", None)
     for number in range(wanted.rounds):
         for peer, place in installed:
             about = results["servers"][peer.name]

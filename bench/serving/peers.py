@@ -187,7 +187,7 @@ COG = Peer(
     ),
     file_way="Base64 in a data: URI in JSON",
     health="/health-check",
-    well=lambda answer: answer.status == 200 and json.loads(answer.body).get("status") == "READY",
+    well=lambda answer: answer.status == 200 and json.loads(answer.body).get("status") in ("READY", "BUSY"),
     worker="a process of its own",
     deadline="",
     settings="the command of its images, one slot, the schema that `cog build` writes; without Docker",
