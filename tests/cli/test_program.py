@@ -167,6 +167,8 @@ OPTIONS = {
     " --debug --interactive",
     "batch": "--inputs --output --workers --command --input --input-file --secret --engine --require-isolation --timeout"
     " --address --max-failures --retry-failed --restart",
+    "serve": "--host --port --workers --token-file --engine --require-isolation --secret --queue-size --max-body-size"
+    " --start-timeout --idle-timeout --drain-timeout",
     "build": "--tag --serving --base-image --platform --push --registry --no-cache --archive",
     "inspect-image": "--platform --output",
     "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",
@@ -181,6 +183,7 @@ DEFAULTS = {
     "schema": ("the default command", "json-schema", "2020-12"),
     "run": ("the default command", "outputs", "the settings' engine, else auto", "the manifest's"),
     "batch": ("the default command", "batch_outputs", "the settings' engine, else auto", "the manifest's"),
+    "serve": ("127.0.0.1", "the manifest's, else 1", "the settings' engine, else auto", "never"),
     "test": ("the default command", "test_outputs", "the settings' engine, else auto", "the manifest's"),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path, PurePosixPath
 
@@ -90,6 +91,22 @@ def test_a_batch_and_its_lines_are_as_the_page_says(told, tmp_path):
     for one in found:
         hold(one, "batch", "results")
     hold(found[1]["error"], "Where a command could not do its work", "error")
+
+
+@pytest.mark.parametrize("code", ["pass", "raise ImportError"])
+def test_what_a_server_says_is_as_the_page_says(told, tmp_path, code):
+    told("create", "fresh", "--domain", "text")
+    program = tmp_path / "fresh" / "run.py"
+    program.write_text(f"{program.read_text()}\n{code}\n")
+    words = [sys.executable, "-m", "nova_spi", "serve", "fresh", "--port", "0", "--engine", "process"]
+    with subprocess.Popen([*words, "--output-format", "json"], stdout=subprocess.PIPE, text=True) as server:
+        said = [json.loads(server.stdout.readline()) for _ in range(2)]
+        server.terminate()
+        said += [json.loads(line) for line in server.communicate(timeout=60)[0].splitlines()]
+    assert [one["event"] for one in said] == ["serving", "ready" if code == "pass" else "failed", "draining"]
+    assert server.returncode == 0
+    for one in said:
+        hold(one, "serve")
 
 
 def test_what_goes_wrong_has_the_shape_that_the_page_names(told, tmp_path):

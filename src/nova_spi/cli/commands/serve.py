@@ -28,7 +28,7 @@ EXAMPLES = (
     "nova-spi serve",
     "nova-spi serve my-model --port 9000 --workers 2",
     "nova-spi serve my-model:1.0.0 --host 0.0.0.0 --token-file token.txt",
-    "curl -d '{\"prompt\": \"Hello\"}' -H 'Content-Type: application/json' http://127.0.0.1:8000/v1/commands/run",
+    "nova-spi serve --idle-timeout 600 --secret API_KEY=@key.txt",
 )
 
 
