@@ -96,7 +96,7 @@ def test_a_batch_and_its_lines_are_as_the_page_says(told, tmp_path):
 @pytest.mark.parametrize("code", ["pass", "raise ImportError"])
 def test_what_a_server_says_is_as_the_page_says(told, tmp_path, code):
     told("create", "fresh", "--domain", "text")
-    program = tmp_path / "fresh" / "run.py"
+    program = tmp_path / "fresh" / "model.py"
     program.write_text(f"{program.read_text()}\n{code}\n")
     words = [sys.executable, "-m", "nova_spi", "serve", "fresh", "--port", "0", "--engine", "process"]
     with subprocess.Popen([*words, "--output-format", "json"], stdout=subprocess.PIPE, text=True) as server:
