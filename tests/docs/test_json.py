@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path, PurePosixPath
 
+import httpx
 import pytest
 
 from nova_spi.cli.main import run
@@ -107,6 +108,34 @@ def test_what_a_server_says_is_as_the_page_says(told, tmp_path, code):
     assert server.returncode == 0
     for one in said:
         hold(one, "serve")
+
+
+@pytest.fixture
+def url(told, isolated_environment):
+    """Where a model of pictures is served."""
+    told("create", "fresh", "--domain", "image")
+    words = [sys.executable, "-m", "nova_spi", "serve", "fresh", "--port", "0", "--output-format", "json"]
+    with subprocess.Popen(words, env=isolated_environment, stdout=subprocess.PIPE, text=True) as server:
+        said = [json.loads(server.stdout.readline()) for _ in range(2)]
+        yield said[0]["url"]
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def test_answers_over_http_are_as_the_page_says(url, tmp_path):
+    picture = next((tmp_path / "fresh").rglob("*.png")).read_bytes()
+    files = [("picture", ("a.png", picture)), ("picture", ("b.exe", b"x"))]
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        health = client.get("/readyz").json()
+        done = client.post("/v1/commands/run", files=files).json()
+        refused = client.post("/v1/commands/run", files=files[1:]).json()
+    hold(health, "serve", "health")
+    hold(health["workers"][0], "serve", "workers")
+    hold(done, "serve", "execution")
+    [output] = done["outputs"]["edges"]
+    hold(output, "serve", "files")
+    assert set(refused) == {"error"}
+    hold(refused["error"], "Where a command could not do its work", "error")
 
 
 def test_what_goes_wrong_has_the_shape_that_the_page_names(told, tmp_path):
