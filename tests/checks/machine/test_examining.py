@@ -9,7 +9,7 @@ import pytest
 
 from nova_spi.artifacts.layout import Layout
 from nova_spi.artifacts.platforms import Platform
-from nova_spi.checks.machine import engines, examine, images
+from nova_spi.checks.machine import engines, examine, host, images
 from nova_spi.engines.process.cgroups.finding import find
 from nova_spi.engines.process.isolation.levels import best, why_not
 from nova_spi.images.debian_apt import can_be_asked
@@ -60,6 +60,14 @@ def test_an_engine_without_the_package_that_speaks_to_it_is_told_from_none(docke
     assert "is not installed" in found.detail
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/empty/none.sock")
     assert "is not installed either" in engines.container_engine(settings).detail
+
+
+def test_what_serving_stands_on_is_named_where_it_is_not_installed(monkeypatch, settings):
+    assert host.serving(settings).state == "ok"
+    monkeypatch.setitem(sys.modules, "python_multipart", None)
+    found = host.serving(settings)
+    assert (found.state, found.mend) == ("missing", "pip install 'nova-spi[serve]'")
+    assert "python-multipart not installed" in found.detail
 
 
 def test_every_place_that_was_tried_says_why_not(monkeypatch, settings, tmp_path, request):

@@ -31,6 +31,7 @@ def examine(settings: Settings, *, place: Path | None = None, network: bool = Fa
         host.interpreters,
         host.installer,
         host.media,
+        host.serving,
         host.gpu,
         host.cache,
         host.disk,

@@ -54,6 +54,18 @@ def media(_: Settings) -> Finding:
     return Finding("media", "ok", "images, video and audio are checked before a model runs")
 
 
+def serving(_: Settings) -> Finding:
+    """The libraries that a server stands on."""
+    needed = ("uvicorn", "httptools", "uvloop", "python_multipart")
+    absent = [name for name in needed if importlib.util.find_spec(name) is None]
+    if absent:
+        named = ", ".join(absent).replace("_", "-")
+        return Finding(
+            "serving", "missing", f"{named} not installed: no nova-spi serve", "pip install 'nova-spi[serve]'"
+        )
+    return Finding("serving", "ok", "models can be served over HTTP")
+
+
 def gpu(_: Settings) -> Finding:
     """The GPUs that the kernel shows."""
     driver = Path("/proc/driver/nvidia/version")
