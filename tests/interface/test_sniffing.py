@@ -157,3 +157,12 @@ def test_no_bytes_make_sniff_raise(tmp_path_factory: pytest.TempPathFactory, dat
     path = tmp_path_factory.mktemp("any") / f"file{extension}"
     path.write_bytes(data)
     assert "/" in sniff(path)
+
+
+@pytest.mark.parametrize("piece", ["<!---->", "<!-- -->\n", "<?xml?>", "<!DOCTYPE>", "<?xml " * 9, " \n"])
+def test_markup_without_an_end_is_read_once(tmp_path: Path, piece: str) -> None:
+    path = tmp_path / "drawing"
+    path.write_text("<" + piece * 300 + "x")
+    sniff(path)  # one that tries every way to take comments apart never comes back
+    path.write_text(piece * 300 + "x")
+    sniff(path)
