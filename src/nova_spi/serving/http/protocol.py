@@ -11,7 +11,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEADER_BYTES = 32 * 1024
-"""Of a request's first line and headers together."""
+"""Of a request's first line and headers together; of trailers and chunk extensions too, from one byte of body on."""
+MOST_AHEAD = 64
+"""Requests of one connection that wait for their turn."""
 MAX_UNWANTED_BYTES = 1024 * 1024
 """What is read of a body after its answer, so that the client gets to see the answer."""
 SILENCE_SECONDS = 30.0
@@ -42,7 +44,7 @@ class Protocol(HttpToolsProtocol):
         self.lost = False
         self._most, self.limit_concurrency = self.limit_concurrency, None
         self._idle = True
-        self._head = 0  # bytes that came before the body; below 0 while it comes
+        self._head = 0  # bytes that came and brought neither whole headers nor a byte of body
         self._body = 0
         self._unwanted = 0
         self._began = self._last = 0.0
@@ -98,13 +100,12 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        """Counts what comes before a request's body."""
+        """Counts what comes and is no body."""
         self._last = self.loop.time()
         if self._idle:
             self._began = self._last
             self._idle = False
-        if self._head >= 0:
-            self._head += len(data)
+        self._head += len(data)
         super().data_received(data)
         if self._head > MAX_HEADER_BYTES and not self._idle and not self.transport.is_closing():
             self._too_long()
@@ -122,13 +123,16 @@ class Protocol(HttpToolsProtocol):
             and len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADER_BYTES
         ):
             raise self._too_long()
-        self._head = -1
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise Refused(f"More than {MOST_AHEAD} requests came before their turn.")
+        self._head = 0
         super().on_headers_complete()
         self.scope["nova_spi.connection"] = self  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
         self.scope["nova_spi.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key]  # as above
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body; after the answer it is thrown away, and ends the connection when it is too much."""
+        self._head = 0
         if not self.cycle.response_complete:
             self._body += len(body)
             super().on_body(body)
