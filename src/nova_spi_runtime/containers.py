@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from .problems import child, kind_of, suggestion
 
 TYPE_CHECKING = False
@@ -22,9 +24,9 @@ def array(parameter: Parameter, value: Any, path: str, problems: Problems, read:
     """Take an array: its count, its elements, whether they differ."""
     if not isinstance(value, (list, tuple)):
         return problems.add(path, f"must be an array, not {kind_of(value)}")
-    _check_count(parameter, len(value), "elements", path, problems)
+    most = _check_count(parameter, len(value), "elements", path, problems)
     found = []
-    for index, element in enumerate(value):
+    for index, element in enumerate(islice(value, most)):
         if problems.full:
             break
         found.append(_element(parameter.items, element, f"{path}[{index}]", problems, read))
@@ -37,9 +39,9 @@ def mapping(parameter: Parameter, value: Any, path: str, problems: Problems, rea
     """Take a map: free keys, one type of value."""
     if not _is_object(value, "a map", path, problems):
         return None
-    _check_count(parameter, len(value), "entries", path, problems)
+    most = _check_count(parameter, len(value), "entries", path, problems)
     found = {}
-    for key, element in value.items():
+    for key, element in islice(value.items(), most):
         if problems.full:
             break
         found[key] = _element(parameter.values, element, child(path, key), problems, read)
@@ -55,6 +57,8 @@ def structure(parameter: Parameter, value: Any, path: str, problems: Problems, r
         return any_json(value, path, problems)
     found = {}
     for key, element in value.items():
+        if problems.full:
+            return None
         if key in known:
             found[key] = read(known[key], element, child(path, key), problems)
         else:
@@ -89,12 +93,14 @@ def _element(parameter: Parameter | None, value: Any, path: str, problems: Probl
     return any_json(value, path, problems) if parameter is None else read(parameter, value, path, problems)
 
 
-def _check_count(parameter: Parameter, count: int, what: str, path: str, problems: Problems) -> None:
+def _check_count(parameter: Parameter, count: int, what: str, path: str, problems: Problems) -> int | None:
+    """Answer how many are looked at: those that are too many are one mistake, however many there are."""
     least, most = parameter.constraints.get("min_items"), parameter.constraints.get("max_items")
     if least is not None and count < least:
         problems.add(path, f"must have at least {least} {what}, not {count}")
     if most is not None and count > most:
         problems.add(path, f"must have at most {most} {what}, not {count}")
+    return None if most is None else max(0, int(most))
 
 
 def is_unicode(text: str) -> bool:

@@ -78,8 +78,8 @@ def kind_of(value: Any) -> str:
 
 
 def child(path: str, key: str) -> str:
-    """The path of an object's key."""
-    if key.isidentifier():
+    """The path of an object's key; a long one is cut, since each value below it may be told by its whole path."""
+    if len(key) <= _MAX_SHOWN and key.isidentifier():
         return f"{path}.{key}" if path else key
     return f"{path}[{shown(key)}]"
 

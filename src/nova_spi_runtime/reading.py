@@ -77,6 +77,8 @@ def read_all(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> dict
     problems = Problems()
     known = {parameter.name for parameter in parameters}
     for name in values:
+        if problems.full:
+            raise ValueInvalid(problems.found)  # a million of them is one mistake, and each costs a search
         if name not in known:
             problems.add(str(name), f"is not an input{suggestion(str(name), known)}")
     found = {}

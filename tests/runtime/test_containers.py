@@ -1,6 +1,8 @@
 import pytest
 
+from nova_spi_runtime import containers
 from nova_spi_runtime.parameters import Parameter
+from nova_spi_runtime.problems import MAX_PROBLEMS
 from nova_spi_runtime.values import ValueInvalid, from_json, from_text, to_json
 
 
@@ -115,3 +117,27 @@ def test_the_wrong_kind_of_container_is_a_problem(kind, value):
 
 def test_a_tuple_is_an_array():
     assert read({"type": "array", "items": {"type": "integer"}}, (1, 2)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ({"type": "array", "items": {"type": "integer"}, "constraints": {"max_items": 2}}, ["a"] * 5),
+        ({"type": "map", "values": {"type": "integer"}, "constraints": {"max_items": 2}}, dict.fromkeys("abcde", "a")),
+    ],
+)
+def test_of_what_is_too_much_only_so_many_are_looked_at_as_may_be(declared, value):
+    assert len(problems(declared, value)) == 3
+
+
+def test_a_long_key_makes_no_long_path_of_every_value_below_it():
+    key = "k" * 1_000_000
+    assert read({"type": "object"}, {key: [1] * 10_000}) == {key: [1] * 10_000}
+    (path,) = problems({"type": "object"}, {key: [float("nan")]})
+    assert len(path) < 100
+
+
+def test_strange_keys_are_searched_for_until_there_are_too_many_of_them(monkeypatch):
+    searched = []
+    monkeypatch.setattr(containers, "suggestion", lambda key, known: searched.append(key) or "")
+    assert len(problems(NESTED, {f"k{at}": 1 for at in range(5000)})) == len(searched) == MAX_PROBLEMS

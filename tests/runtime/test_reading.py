@@ -2,7 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nova_spi_runtime import reading
 from nova_spi_runtime.parameters import Parameter
+from nova_spi_runtime.problems import MAX_PROBLEMS
 from nova_spi_runtime.reading import SLOW, fast_reader, reader
 from nova_spi_runtime.values import ValueInvalid, from_json
 
@@ -175,3 +177,11 @@ def test_a_default_that_breaks_its_own_rules_is_a_problem_of_every_call_that_nee
     assert read({"n": 1}) == {"n": 1}
     with pytest.raises(ValueInvalid, match="must be an integer"):
         read({})
+
+
+def test_unknown_names_are_searched_for_until_there_are_too_many_of_them(monkeypatch):
+    searched = []
+    monkeypatch.setattr(reading, "suggestion", lambda name, known: searched.append(name) or "")
+    with pytest.raises(ValueInvalid) as caught:
+        reader([Parameter("a", "string", required=True)])({f"k{at}": 1 for at in range(5000)})
+    assert len(caught.value.problems) == len(searched) == MAX_PROBLEMS

@@ -12,7 +12,7 @@ from typing import Any
 
 from nova_spi.errors import InputInvalid, UsageError
 from nova_spi.interface.binding import bind_values, invalid
-from nova_spi.serving.accepting_beside import in_thread, remove
+from nova_spi.serving.accepting_beside import in_thread, remove, without_collections
 from nova_spi.serving.accepting_checked import CheckedFiles, plain_paths, strangers
 from nova_spi.serving.accepting_data import take_in
 from nova_spi.serving.accepting_files import Intake
@@ -269,7 +269,7 @@ def _object(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        found = parse_json(body)
+        found = parse_json(body) if len(body) <= LARGE else without_collections(parse_json, body)
     except JsonInvalid as error:
         raise UsageError(f"The body is not JSON: {error}.", mend=_SEND) from None
     if not isinstance(found, dict):

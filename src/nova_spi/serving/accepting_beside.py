@@ -1,6 +1,7 @@
 """Work that takes too long for the event loop, done beside it."""
 
 import asyncio
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,15 @@ async def in_thread(work: Callable[..., _T], *arguments: object) -> _T:
         await asyncio.wait((working,))
         working.exception()
         raise
+
+
+def without_collections(work: Callable[[bytes], _T], data: bytes) -> _T:
+    """Works on what makes millions of objects; to look for rings among them, again and again, holds up everybody."""
+    gc.disable()
+    try:
+        return work(data)
+    finally:
+        gc.enable()
 
 
 async def remove(folder: Path) -> None:
