@@ -2,7 +2,8 @@
 
 The main thread runs the model, one call after the other; a second thread waits for what is to be cancelled. Nothing
 that a model does to its own process outlasts its call: see `surroundings`. A model that ends the process ends the
-worker, and its supervisor starts another one. With ``SPI_WORKER_PROCESS_PER_CALL=1`` every call has a process of its
+worker, and its supervisor starts another one; a call that leaves too little for the next one does so too: see
+`leaving`. With ``SPI_WORKER_PROCESS_PER_CALL=1`` every call has a process of its
 own instead: see `forking`.
 """
 
@@ -21,6 +22,7 @@ from .forking import VARIABLE as FORKS
 from .forking import Forks
 from .health_question import HealthQuestion
 from .json_text import write_json
+from .leaving import ALONE, FULL, Children, is_full
 from .manifests import all_commands, find_manifest, load_manifest, work_dir_of
 from .places import Places
 from .serving_calls import Served, failed, leave
@@ -92,6 +94,8 @@ class Worker:
         if self._folders is not None:
             self._folders.begin()
         self._unswept = self._touched = False
+        self._children = Children()
+        self._last_words = ""
         self._forks = Forks(channel, self._shared) if os.environ.get(FORKS) == "1" else None
         self._surroundings.keep(places.work_dir)
         self._surroundings.restore()
@@ -129,6 +133,10 @@ class Worker:
             answer = self._forks.answer(number, lambda: self._answer(kind, number, payload))
             self._unswept = True
         self._channel.answer(answer[0], number, answer[1])
+        if self._last_words:
+            # A call that is on its way already is not read: the supervisor gives it to the next worker.
+            sys.stderr.write(self._last_words)
+            leave(1)
         if self._unswept and self._folders is not None:
             self._folders.sweep(0 if answer[0] == frames.ERROR else number)
             self._unswept = False
@@ -137,6 +145,8 @@ class Worker:
         """What becomes of one frame, and everything ready for the next one."""
         self._channel.interruption.hit = False
         answer = self._tried(kind, number, payload)
+        if self._channel.interruption.hit and self._children.are_more():
+            self._last_words = ALONE
         self._surroundings.restore()
         self._channel.interruption.install()
         if len(answer[1]) > frames.MAX_PAYLOAD:
@@ -164,6 +174,8 @@ class Worker:
             if not self._channel.is_own():
                 _show(failed(exception)[1])
                 leave(1)
+            if is_full(exception):
+                self._last_words = FULL
             return failed(exception, cancelled=self._channel.interruption.hit)
 
     def _begin(self, document: Mapping[str, Any], identifier: str, timeout: Any) -> Served:

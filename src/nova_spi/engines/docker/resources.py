@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nova_spi.engines.process.cgroups.hearing import RESTLESS_SECONDS, Bell
 from nova_spi.engines.process.cgroups.watching import PATIENT_SECONDS
 from nova_spi.engines.process.memory import latest_pause
 
@@ -58,6 +59,7 @@ class Cgroup:
 
     def __init__(self, files: Mapping[str, Path], version: int) -> None:
         self._version = version
+        self.bell = Bell.of(version, files["events"].parent) if "events" in files else None
         self._open: dict[str, int] = {}
         for name, path in files.items():
             with suppress(OSError):
@@ -97,6 +99,8 @@ class Cgroup:
         """Closes the files."""
         while self._open:
             os.close(self._open.popitem()[1])
+        if self.bell is not None:
+            self.bell.close()
 
     def _cpu(self) -> float:
         said = self._read("cpu")
@@ -130,6 +134,7 @@ class Meter:
         self.killed = False
         self.due = 0.0
         self._pause = FIRST_SECONDS
+        self._restless_until = 0.0
         self._began = time.monotonic()
         self._cgroup = cgroup
 
@@ -137,7 +142,7 @@ class Meter:
         """Takes a sample; True where a process has been ended for want of memory."""
         now = time.monotonic()
         self._pause = min(self._pause * GROWTH, latest_pause(now - self._began, PATIENT_SECONDS))
-        self.due = now + self._pause
+        self.due = now + (FIRST_SECONDS if now < self._restless_until else self._pause)
         usage = self._cgroup.sample()
         if usage is not None:
             self.peak_bytes = max(self.peak_bytes or 0, usage.memory_bytes)
@@ -145,6 +150,18 @@ class Meter:
             self.cpu_seconds = max(self.cpu_seconds, usage.cpu_seconds)
             self.killed = self.killed or usage.oom_kills > 0
         return self.killed
+
+    @property
+    def bell(self) -> Bell | None:
+        """What rings where a sample is wanted sooner, since memory has run out; None where nothing does."""
+        return self._cgroup.bell
+
+    def rang(self) -> None:
+        """The bell has rung: the kernel is about to end something, or has done so."""
+        if self.bell is not None:
+            self.bell.hear()
+        self.due = time.monotonic()
+        self._restless_until = self.due + RESTLESS_SECONDS
 
     def close(self) -> None:
         """Closes the group's files."""

@@ -152,6 +152,9 @@ class Running:
         poller = select.poll()
         if begun is not None and begun.process is not None:
             poller.register(begun.process.handle, select.POLLIN)
+        bell = self._meter.bell if self._meter is not None else None
+        if bell is not None:
+            poller.register(bell, bell.events)
         now = time.monotonic()
         until = min(self._watch.next(), now + LONGEST_SECONDS)
         if self._question is not None or self._waiting is not None:
@@ -162,6 +165,8 @@ class Running:
             else:
                 until = min(until, attached.due)
         ready = [descriptor for descriptor, _ in poller.poll(max(0.0, until - now) * 1000 + 0.5)]
+        if self._meter is not None and bell is not None and bell.fileno() in ready:
+            self._meter.rang()
         if attached is not None and not attached.ended and attached.fileno() in ready:
             attached.pump()
             if attached.ended and self._question is None:

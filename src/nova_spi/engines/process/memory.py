@@ -21,6 +21,8 @@ from nova_spi.engines.process.tree import SIGKILL, send
 if TYPE_CHECKING:
     import psutil
 
+    from nova_spi.engines.process.cgroups.hearing import Bell
+
 SOONEST_SECONDS, LATEST_SECONDS, PATIENT_SECONDS = 0.005, 0.05, 0.25
 FIRST_SECONDS = 0.02
 AGE_SHARE = 0.01
@@ -165,7 +167,10 @@ class MemoryWatch:
         tree: What is sampled.
         peak: The largest sample, in bytes; 0 before the first.
         due: When the next sample is wanted, by the monotonic clock.
+        bell: Rings where a sample is wanted sooner; None where nothing does.
     """
+
+    bell: "Bell | None" = None
 
     def __init__(self, tree: Tree, limit: int | None) -> None:
         self.tree = tree
@@ -187,6 +192,16 @@ class MemoryWatch:
         over = self.exceeded(used)
         self.due = time.monotonic() + self.pause(used, time.thread_time() - began)
         return over
+
+    def rang(self) -> None:
+        """The bell has rung."""
+        if self.bell is not None:
+            self.bell.hear()
+
+    def close(self) -> None:
+        """Lets go of the bell."""
+        if self.bell is not None:
+            self.bell.close()
 
     @property
     def age(self) -> float:

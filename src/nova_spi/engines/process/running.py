@@ -66,6 +66,9 @@ class Running:
         poller = select.poll()
         poller.register(self._launch.status, select.POLLIN)
         poller.register(self._launch.log, select.POLLIN)
+        bell = self._memory.bell
+        if bell is not None:
+            poller.register(bell, bell.events)
         while self._launch.report is None and not self._launch.gone:
             now = time.monotonic()
             if now >= self._give_up_at:
@@ -74,6 +77,8 @@ class Running:
             for descriptor, _ in self._waited(poller, self._next_timer()):
                 if descriptor == self._launch.status:
                     self._launch.read_status()
+                elif bell is not None and descriptor == bell.fileno():
+                    self._memory.rang()
                 else:
                     self._log.pump(descriptor)
             self._tick(time.monotonic())
@@ -86,6 +91,7 @@ class Running:
         """
         self._launch.close()
         self._log.close()
+        self._memory.close()
         self._group.remove()
 
     def _watch_of_memory(self) -> MemoryWatch:

@@ -19,6 +19,7 @@ from nova_spi.errors import ExecutionError, OutputInvalid
 from nova_spi.execution.removal import remove_tree
 from nova_spi.progress import Silent
 from nova_spi.serving.calls import Execution, OutputFile
+from nova_spi.serving.collecting import media_type
 from nova_spi.serving.plan import Plan
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.laying import lay
@@ -252,7 +253,7 @@ class _Run:
 
 def _file(folder: Path, name: str) -> OutputFile:
     path = folder / name
-    return OutputFile(path, name, path.lstat().st_size)
+    return OutputFile(path, name, path.lstat().st_size, media_type(path))
 
 
 class _Heard(Silent):

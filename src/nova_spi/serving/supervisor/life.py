@@ -71,6 +71,7 @@ class Life:
         self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._outcome: Outcome | BaseException | None = None
+        self._refused: OSError | None = None
         self.thread = threading.Thread(target=self._live, name=f"worker {slot.work.name}", daemon=True)
         self.thread.start()
 
@@ -154,9 +155,14 @@ class Life:
         if self._outcome is not None:
             ours.close()
             return
-        control, their_control = socket.socketpair()
-        reader, writer = os.pipe()
-        _widen(writer)
+        try:
+            control, their_control = socket.socketpair()
+            reader, writer = _pipe(control, their_control)
+        except OSError as error:  # there is no descriptor left: it would wait for them until its start is late
+            ours.close()
+            self._refused = error
+            self.end()
+            return
         try:
             socket.send_fds(ours, [frames.HAND_OVER], [their_control.fileno(), writer])
         except OSError:
@@ -183,7 +189,7 @@ class Life:
 
     def _ended(self, outcome: Outcome | BaseException) -> None:
         """The thread is done. What the worker has said is still in the socket, up to its end."""
-        self._outcome = outcome
+        self._outcome = self._refused or outcome
         if self._slot.socket is not None and self._theirs and self._channel is None:
             self._forget(self._theirs[0])
         self.listened()
@@ -226,8 +232,19 @@ class _EarlyLog(Silent):
             self._life._loop.call_soon_threadsafe(self._life._owner.wrote, chunk)
 
 
-def _widen(pipe: int) -> None:
-    """A larger pipe, where the machine gives one: a talkative model waits less often."""
+def _pipe(*others: socket.socket) -> tuple[int, int]:
+    """A pipe, a larger one where the machine gives that: a talkative model waits less often.
+
+    Raises:
+        OSError: There is no descriptor left; the ``others`` are closed then.
+    """
+    try:
+        reader, writer = os.pipe()
+    except OSError:
+        for other in others:
+            other.close()
+        raise
     if sys.platform == "linux":
         with suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, DRAIN_BYTES)
+            fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, DRAIN_BYTES)
+    return reader, writer

@@ -22,11 +22,11 @@ from nova_spi.execution.secrets import Scrubber
 SEE_LOG = "The log shows how far it came."
 
 
-def of_outcome(outcome: Outcome, limits: Limits) -> ExecutionError:
-    """Why a call has no answer whose worker has ended by itself."""
+def of_outcome(outcome: Outcome, limits: Limits, when: str) -> ExecutionError:
+    """Why a worker has ended by itself; ``when`` says what it was about, as ``before it had answered``."""
     found = failure(outcome, Path(os.devnull), limits) if outcome.reason != "exited" else None
     return found or WorkerCrashed(
-        f"The model's process ended with status {outcome.exit_code} before it had answered.",
+        f"The model's process ended with status {outcome.exit_code} {when}.",
         mend=SEE_LOG,
         exit_code=outcome.exit_code,
     )

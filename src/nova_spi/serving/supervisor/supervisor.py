@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from nova_spi.engines.port import Engine
 from nova_spi.errors import ExecutionError, UsageError
 from nova_spi.serving.calls import Call, Execution, OutputFile, heard
+from nova_spi.serving.log import CallLog
 from nova_spi.serving.plan import Plan, ServedCommand
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import Alarm
@@ -194,6 +195,7 @@ class Supervisor:
         """Calls that no worker has begun are the first in line again."""
         for execution in executions:
             execution.status, execution.started_at = "queued", None
+            execution.log = CallLog()  # what came meanwhile was the last word of a worker that has never read it
         self._waiting.put_back(executions, self.loop.time())
         if self._is_broken() or self._draining:
             for execution in self._waiting.clear():

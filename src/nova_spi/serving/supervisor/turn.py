@@ -150,7 +150,7 @@ class Turn:
             for index, execution in enumerate(self.executions):
                 place, own = self._place(index), execution.call.files
                 files.append(await self._post.in_thread(lay, slot.calls, slot.calls_seen, place, own))
-        except (OSError, ExecutionError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever this machine refuses us, the worker has to go on
             self.answered = True
             self._fail_all(reasons.of_exception(error))
         if self._dropped or self.answered or not self._waiting():
@@ -214,9 +214,12 @@ class Turn:
         places = [self._place(index) for index in range(len(executions))]
         ids = [None if execution.ended else execution.id for execution in executions]
         concluding = Concluding(self._served, post.plan, post.slot, places, ids)
-        found = await post.in_thread(concluding.several if self._batched else concluding.one, payload)
-        for execution, concluded in zip(executions, found, strict=True):
-            await self._settle(execution, concluded)
+        try:
+            found = await post.in_thread(concluding.several if self._batched else concluding.one, payload)
+            for execution, concluded in zip(executions, found, strict=True):
+                await self._settle(execution, concluded)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._fail_all(reasons.of_exception(error))
         self._finish()
 
     async def _settle(self, execution: Execution, concluded: Concluded) -> None:

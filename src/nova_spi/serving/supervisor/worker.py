@@ -173,11 +173,11 @@ class Worker:
         self._life = self.pid = None
         self._leave()
         self._after(None)
-        cause = self._cause(outcome)
-        if self.state != "ending":
-            self._become("ending")
         turn = self._turn
         at_work = turn is not None and turn.sent and not turn.answered and not self._unread
+        cause = self._cause(outcome, at_work=at_work)
+        if self.state != "ending":
+            self._become("ending")
         self._pause = self._pause_after(cause, at_work=at_work)
         if turn is not None:
             turn.lose(cause or reasons.ended_meanwhile(), unread=self._unread)  # and comes again by `done`
@@ -304,13 +304,16 @@ class Worker:
             self._questions.close()
             self._questions = None
 
-    def _cause(self, outcome: Outcome | BaseException) -> ExecutionError | None:
+    def _cause(self, outcome: Outcome | BaseException, *, at_work: bool) -> ExecutionError | None:
         """Why it ended; None where that was wanted."""
         if self._why is not None:
             return self._why
         if isinstance(outcome, BaseException):
             return reasons.of_exception(outcome)
-        return None if outcome.reason == "cancelled" else reasons.of_outcome(outcome, self.slot.job.limits)
+        if outcome.reason == "cancelled":
+            return None
+        when = "before it had answered" if at_work or self._ready_at is None else "while it had no call"
+        return reasons.of_outcome(outcome, self.slot.job.limits, when)
 
     def _pause_after(self, cause: ExecutionError | None, *, at_work: bool) -> float:
         """The seconds until the next life; negative where the last one was ended because nobody needed it."""

@@ -9,6 +9,7 @@ from nova_spi.engines.port import Limits
 from nova_spi.engines.process.cgroups import controls, joining, names
 from nova_spi.engines.process.cgroups.emptying import removed, sweep
 from nova_spi.engines.process.cgroups.finding import Parent, find
+from nova_spi.engines.process.cgroups.hearing import Bell
 from nova_spi.errors import EngineUnavailable
 
 
@@ -58,6 +59,10 @@ class Group:
         if self._memory is None or not self.limits_memory:
             return False
         return bool(controls.killed(self._memory[0].version, self._memory[1]))
+
+    def bell(self) -> Bell | None:
+        """What rings where the run has reached its limit of memory; None where there is none."""
+        return Bell.of(self._memory[0].version, self._memory[1]) if self._memory and self.limits_memory else None
 
     def held(self) -> int:
         """Bytes that the run holds now; see `controls.held`."""

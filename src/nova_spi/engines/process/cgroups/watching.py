@@ -1,7 +1,10 @@
 """The memory of a run that has a group: what the group holds, and whether the kernel has ended something in it."""
 
+import time
+
 from nova_spi.engines.process.cgroups.group import Group
-from nova_spi.engines.process.memory import SHARE, MemoryWatch, latest_pause
+from nova_spi.engines.process.cgroups.hearing import RESTLESS_SECONDS
+from nova_spi.engines.process.memory import SHARE, SOONEST_SECONDS, MemoryWatch, latest_pause
 
 PATIENT_SECONDS = 1.0
 """The longest pause between two samples: the kernel holds the limit, so they are for the record."""
@@ -35,7 +38,15 @@ class GroupWatch(MemoryWatch):
 
     def __init__(self, group: Group, limit: int | None) -> None:
         super().__init__(GroupTree(group), limit)
+        self.bell = group.bell()
         self._group = group
+        self._restless_until = 0.0
+
+    def rang(self) -> None:
+        """The limit is reached: the kernel is about to end something, or has done so."""
+        super().rang()
+        self.due = time.monotonic()
+        self._restless_until = self.due + RESTLESS_SECONDS
 
     def exceeded(self, used: int) -> bool:
         """The kernel holds the limit; we look whether it had to."""
@@ -45,6 +56,8 @@ class GroupWatch(MemoryWatch):
     def pause(self, used: int, cost: float) -> float:
         """See `MemoryWatch.pause`; being near the limit is the kernel's business."""
         del used
+        if time.monotonic() < self._restless_until:
+            return SOONEST_SECONDS
         return max(latest_pause(self.age, PATIENT_SECONDS), cost / SHARE)
 
     def final(self, largest: int) -> bool:
