@@ -113,6 +113,50 @@ def test_every_command_has_a_page_in_the_reference():
     assert [name for name in COMMANDS if f"## {name}" not in text] == []
 
 
+def test_every_option_stands_in_the_section_of_its_command():
+    import re
+
+    import click
+
+    from nova_spi.cli.table import COMMANDS
+
+    text = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    everywhere = text.partition("\n## ")[0] + "--output-format"
+    sections = dict(re.findall(r"^## ([\w-]+)\n(.*?)(?=^## |\Z)", text, re.M | re.S))
+    absent = [
+        f"{name} {option.opts[-1]}"
+        for name, entry in COMMANDS.items()
+        for option in importlib.import_module(entry.module).command.params
+        if isinstance(option, click.Option) and not option.hidden
+        if not any(each in everywhere or each in sections[name] for each in option.opts if each.startswith("--"))
+    ]
+    assert absent == []
+
+
+def test_every_address_of_a_server_is_on_its_pages():
+    import re
+
+    from nova_spi.serving.http.app import all_routes
+
+    pages_of_it = [(ROOT / "docs" / name).read_text("utf-8") for name in ("serving.md", "interfaces.md")]
+    text = "\n".join(pages_of_it).replace("[/versions/VERSION]", "")
+    paths = {
+        re.sub(r"\{(\w+)\*?\}", lambda part: part[1].upper(), route.path.replace("/versions/{version}", ""))
+        for route in all_routes()
+        if not route.path.startswith("/page/")  # what the page itself is made of
+    }
+    assert [
+        path for path in sorted(paths) if f"{path.rstrip('/') or '/'}`" not in text and f"{path} " not in text
+    ] == []
+
+
+def test_every_code_that_http_alone_has_is_documented():
+    from nova_spi.serving.http.statuses import STATUSES
+
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    assert [code for code in STATUSES if f"`{code.removeprefix('usage.')}`" not in text and code not in text] == []
+
+
 def test_every_setting_is_documented():
     from nova_spi.settings import SETTINGS
 

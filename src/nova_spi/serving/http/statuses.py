@@ -7,9 +7,7 @@ from nova_spi.errors import ExecutionError, NovaSpiError, UsageError
 NOT_FOUND = "usage.not_found"
 METHOD = "usage.method"
 TOO_LARGE = "usage.too_large"
-LENGTH = "usage.length"
 MEDIA_TYPE = "usage.media_type"
-NOT_ACCEPTABLE = "usage.not_acceptable"
 UNAUTHORISED = "usage.unauthorised"
 FORBIDDEN = "usage.forbidden"
 MISDIRECTED = "usage.misdirected"
@@ -20,9 +18,7 @@ STATUSES = {
     NOT_FOUND: HTTPStatus.NOT_FOUND,
     METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
     TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    LENGTH: HTTPStatus.LENGTH_REQUIRED,
     MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    NOT_ACCEPTABLE: HTTPStatus.NOT_ACCEPTABLE,
     UNAUTHORISED: HTTPStatus.UNAUTHORIZED,
     FORBIDDEN: HTTPStatus.FORBIDDEN,
     MISDIRECTED: HTTPStatus.MISDIRECTED_REQUEST,
