@@ -56,11 +56,13 @@ class OutputFile:
         path: Where it stands now, out of the model's reach.
         name: ``outputs/picture_000.png``: below the call's folder, with the mount path of its parameter.
         size: In bytes.
+        media_type: What it is, by its content.
     """
 
     path: Path
     name: str
     size: int
+    media_type: str = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)

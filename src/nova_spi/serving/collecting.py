@@ -16,11 +16,13 @@ from typing import Any
 from nova_spi.artifacts.confined import Parts, parts_of, shown
 from nova_spi.errors import ArtifactInvalid, OutputInvalid
 from nova_spi.execution.removal import remove_tree
+from nova_spi.interface.facts import MediaProblem
 from nova_spi.serving.calls import OutputFile
 from nova_spi.serving.plan import ServedCommand
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.patterns import matches
 
+UNKNOWN = "application/octet-stream"
 MAX_FILES = 100_000
 MAX_PROBLEMS = 100
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -114,11 +116,21 @@ class Collecting:
             bound = parameter.constraints.get(rule)
             if bound is not None and wrong(bound) is True:
                 raise _Refused(f"{last!r} has {size} bytes, {rule} is {bound}")
-        return OutputFile(target, "/".join(map(os.fsdecode, parts)), size)
+        return OutputFile(target, "/".join(map(os.fsdecode, parts)), size, media_type(target))
 
     def _problem(self, parameter: Parameter, message: str) -> None:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append({"path": parameter.name, "message": message})
+
+
+def media_type(path: Path) -> str:
+    """What a file is, by its content. It is read for that, so it is no work for an event loop."""
+    from nova_spi.interface.sniffing import sniff  # a server of models without files never needs it
+
+    try:
+        return sniff(path)
+    except MediaProblem:
+        return UNKNOWN
 
 
 class _Refused(Exception):
@@ -190,12 +202,31 @@ def _move(folder: int, name: bytes, target: Path) -> None:
 def _copy(folder: int, name: bytes, target: Path) -> None:
     """Copies what is, once it is open, a regular file: a link is not followed, and a pipe does not hold us up."""
     handle = os.open(name, _FILE, dir_fd=folder)
-    with os.fdopen(handle, "rb") as source:
+    with os.fdopen(handle, "rb", buffering=0) as source:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise _Refused(f"{shown(name)} is not a regular file")
         with target.open("xb") as copy:
-            left = status.st_size  # and no more, however long the model goes on writing
-            while left > 0 and (chunk := source.read(min(left, 1 << 20))):
-                copy.write(chunk)
-                left -= len(chunk)
+            for begin, end in _data(handle, status.st_size):  # and no more, however long the model goes on writing
+                source.seek(begin)
+                copy.seek(begin)
+                left = end - begin
+                while left > 0 and (chunk := source.read(min(left, 1 << 20))):
+                    copy.write(chunk)
+                    left -= len(chunk)
+            copy.truncate(status.st_size)
+
+
+def _data(handle: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where a file holds something: its holes are not copied, so that a large nothing does not fill the disk."""
+    begin = 0
+    while begin < size:
+        try:
+            begin = os.lseek(handle, begin, os.SEEK_DATA)
+            end = min(os.lseek(handle, begin, os.SEEK_HOLE), size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing follows but a hole
+                return
+            end = size  # a file system that does not say where its holes are
+        yield begin, end
+        begin = end

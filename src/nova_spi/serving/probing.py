@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nova_spi.errors import ExtraMissing, InputInvalid, NovaSpiError
+from nova_spi.execution.failures import of_system
 from nova_spi_runtime.parameters import Parameter
 
 IDLE_SECONDS = 60.0
@@ -72,6 +73,7 @@ class Prober:
 
         Raises:
             ExtraMissing: Media facts are needed, and what reads them is not installed.
+            ExecutionError: This machine has no process or descriptor left for it.
         """
         asking = asyncio.ensure_future(self._ask(request | {"parameter": parameter.to_dict()}, files))
         self._asking.add(asking)
@@ -114,14 +116,17 @@ class Prober:
         if self._process is not None and self._process.returncode is None:
             return self._process
         await self._end()
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "nova_spi.serving.media_program", str(self._seconds_a_file)),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env={name: value for name, value in os.environ.items() if name.startswith(_KEPT)},
-            limit=_MAX_LINE,
-        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "nova_spi.serving.media_program", str(self._seconds_a_file)),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env={name: value for name, value in os.environ.items() if name.startswith(_KEPT)},
+                limit=_MAX_LINE,
+            )
+        except OSError as error:
+            raise of_system(error) from error
         return self._process
 
     async def _died(self, process: Process) -> str:

@@ -175,3 +175,38 @@ def test_a_model_that_swaps_folders_and_files_for_links_gets_no_file_of_the_host
         thread.join()
     assert (host / "secret.txt").read_text() == SECRET
     assert not [path for path in Path(tmp_path / "store").rglob("*") if path.is_symlink()]
+
+
+def test_a_hole_of_a_file_with_two_names_is_not_copied(folders):
+    own, target, _ = folders
+    with (own / "a.txt").open("wb") as large:
+        large.write(b"begin")
+        large.seek(1 << 38)
+        large.write(b"end")
+        large.truncate(1 << 39)
+    os.link(own / "a.txt", own / "other")
+    _, files = collect(own, target, ["a.txt"])
+    found = files["files"][0]
+    status = found.path.stat()
+    assert (found.size, status.st_size) == (1 << 39, 1 << 39)
+    assert status.st_blocks * 512 < 1 << 20
+    with found.path.open("rb") as copy:
+        assert copy.read(6) == b"begin\0"
+        copy.seek(1 << 38)
+        assert copy.read(4) == b"end\0"
+
+
+def test_the_content_of_a_copy_is_that_of_the_file(folders):
+    own, target, _ = folders
+    content = os.urandom(3_000_000)
+    (own / "a.bin").write_bytes(content)
+    os.link(own / "a.bin", own / "b")
+    assert collect(own, target, ["a.bin"])[1]["files"][0].path.read_bytes() == content
+
+
+def test_what_a_file_is_is_told_where_it_is_taken(folders):
+    own, target, _ = folders
+    (own / "a.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 20)
+    (own / "b.txt").write_text("b")
+    _, files = collect(own, target, ["a.txt", "b.txt"])
+    assert [file.media_type for file in files["files"]] == ["image/png", "text/plain"]

@@ -7,7 +7,7 @@ from nova_spi.serving.calls import OutputFile
 from nova_spi.serving.http.events import follow
 from nova_spi.serving.http.keeping import Kept
 from nova_spi.serving.http.messages import JSON, FileAnswer, Request, Response
-from nova_spi.serving.http.rendering import document, media_type
+from nova_spi.serving.http.rendering import document
 from nova_spi.serving.http.routes import Answer, Route
 from nova_spi.serving.http.served import Served
 from nova_spi.serving.http.statuses import NOT_FOUND
@@ -72,7 +72,7 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 def _file_headers(file: OutputFile) -> tuple[tuple[bytes, bytes], ...]:
-    media = media_type(file)
+    media = file.media_type
     how = "inline" if media.startswith(SHOWN) else "attachment"
     name = file.name.rpartition("/")[2]
     plain = "".join(each if 32 <= ord(each) < 127 and each not in '"\\%' else "_" for each in name)

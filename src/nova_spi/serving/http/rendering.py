@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from nova_spi.interface.facts import MediaProblem
 from nova_spi.serving.calls import Execution, OutputFile
 from nova_spi.serving.http.keeping import Kept
 
@@ -49,18 +48,8 @@ def _described(identifier: str, file: OutputFile) -> dict[str, Any]:
         "name": file.name,
         "url": f"/v1/executions/{identifier}/files/{quote(file.name)}",
         "size_bytes": file.size,
-        "media_type": media_type(file),
+        "media_type": file.media_type,
     }
-
-
-def media_type(file: OutputFile) -> str:
-    """What a file is, by its content."""
-    from nova_spi.interface.sniffing import sniff
-
-    try:
-        return sniff(file.path)
-    except MediaProblem:
-        return "application/octet-stream"
 
 
 def compact(value: Any) -> bytes:

@@ -112,7 +112,7 @@ class Cold:
             self._end(run.execution, reasons.of_exception(error))
         else:
             run.close()
-            run.take(result)
+            await run.take(result, threads)
         if run.execution.status != "succeeded":
             await self._crew.loop.run_in_executor(threads, remove_tree, run.output)
         if run.execution.started_at is not None:
@@ -193,17 +193,19 @@ class _Run:
         finally:
             remove_tree(root / call.id)
 
-    def take(self, result: "ExecutionResult") -> None:
+    async def take(self, result: "ExecutionResult", threads: ThreadPoolExecutor) -> None:
         """What it came to."""
-        if self.execution.ended:
+        if self.execution.ended or result.error is not None:
+            self._ended(self.execution, result.error)
             return
-        if result.error is None:
-            try:
-                self.execution.outputs, self.execution.files = self._collected()
-            except (OSError, ValueError) as error:
-                self._ended(self.execution, OutputInvalid(f"The outputs cannot be read: {error}"))
-                return
-        self._ended(self.execution, result.error)
+        try:
+            outputs, files = await self._crew.loop.run_in_executor(threads, self._collected)
+        except (OSError, ValueError) as error:
+            self._ended(self.execution, OutputInvalid(f"The outputs cannot be read: {error}"))
+            return
+        if not self.execution.ended:
+            self.execution.outputs, self.execution.files = outputs, files
+            self._ended(self.execution, None)
 
     def heard(self, chunk: bytes) -> None:
         """The program wrote something."""
