@@ -6,9 +6,9 @@ import weakref
 import pytest
 
 from nova_spi.errors import ModelError, UsageError
-from nova_spi.serving.calls import Call, Execution, OutputFile
+from nova_spi.serving.calls import Call, Execution, InputFile, OutputFile
 from nova_spi.serving.http.idempotency import MOST_CHARACTERS, Keys, checked, digest
-from nova_spi.serving.http.keeping import PER_EXECUTION, Bounds, Executions
+from nova_spi.serving.http.keeping import PER_EXECUTION, PER_FILE, Bounds, Executions
 
 
 def kept_by(folder, scenario, **bounds):
@@ -84,12 +84,40 @@ def test_files_are_bounded_and_go_with_their_execution(tmp_path):
 def test_what_is_too_old_is_gone(tmp_path):
     async def scenario(store):
         old = end(store, begin(store))
-        store.get(old).execution.finished_at = time.time() - 100
+        await asyncio.sleep(0.3)
         new = end(store, begin(store))
-        assert store.get(old) is None
+        assert store.get(old) is not None
+        await asyncio.sleep(0.3)
+        assert len(store) == 1  # and nobody has asked
         assert store.get(new) is not None
+        await asyncio.sleep(0.3)
+        assert store.get(new) is None
 
-    kept_by(tmp_path, scenario, seconds=50)
+    kept_by(tmp_path, scenario, seconds=0.5)
+
+
+def test_a_clock_that_jumps_makes_nothing_old(tmp_path, monkeypatch):
+    async def scenario(store):
+        kept = end(store, begin(store))
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 10_000_000)
+        assert store.get(end(store, begin(store))) is not None
+        await asyncio.sleep(0.05)
+        assert store.get(kept) is not None
+
+    kept_by(tmp_path, scenario)
+
+
+def test_many_files_count_as_memory_too_and_the_inputs_of_what_has_ended_do_not(tmp_path):
+    async def scenario(store):
+        for _ in range(5):
+            file = InputFile(tmp_path / "a", "a")
+            kept = store.add(Execution(Call("run", b"{}", {"files": (file,) * 1000}), asyncio.get_running_loop()))
+            end(store, kept, files=[OutputFile(tmp_path / "a", "a", 0)] * 100)
+            assert not kept.execution.call.files
+        assert len(store) == 2
+
+    kept_by(tmp_path, scenario, memory_bytes=2 * (100 * PER_FILE + PER_EXECUTION + 10))
 
 
 def test_the_inputs_of_what_has_ended_are_let_go(tmp_path):
@@ -198,3 +226,13 @@ def test_a_key_is_visible_and_short():
 def test_parts_of_a_request_do_not_run_into_each_other():
     assert digest([b"ab", b"c"]) != digest([b"a", b"bc"])
     assert digest([b"ab", b"c"]) == digest([b"ab", b"c"])
+
+
+def test_a_key_stands_for_the_last_execution_that_was_begun_for_it():
+    keys = Keys()
+    keys.remember(b"key", b"digest", "never began")
+    keys.remember(b"key", b"digest", "second")
+    keys.forget("never began")
+    assert keys.find(b"key", b"digest") == "second"
+    keys.forget("second")
+    assert len(keys) == 0

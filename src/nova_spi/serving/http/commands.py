@@ -64,7 +64,7 @@ async def _taken_up(served: Served, call: Call, key: bytes | None, *, lasting: b
     digest = await bodies.fingerprint(call)
     known = served.keys.find(key, digest)
     found = None if known is None else served.executions.get(known)
-    if found is not None:
+    if found is not None and not found.never_began:
         return found, True
     kept = served.submit(call, lasting=True)
     served.keys.remember(key, digest, call.id)

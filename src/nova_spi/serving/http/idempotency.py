@@ -1,7 +1,9 @@
 """Idempotency keys: the same request asked again, after a broken line for one, is not run again.
 
 After draft-ietf-httpapi-idempotency-key-header: a key that comes with another request than before is refused with 422.
-A key lives as long as its execution is kept, so that it can always be answered.
+A key lives as long as its execution is kept, so that it can always be answered. One that no worker ever began is no
+answer: a call that waited in vain may be asked again. A server has one token, so all who know it are one caller here,
+and a key that is easy to guess is answered with the result of whoever used it first.
 """
 
 import hashlib
@@ -50,6 +52,9 @@ class Keys:
 
     def remember(self, key: bytes, digest: bytes, execution: str) -> None:
         """Notes what answers the request of a key."""
+        before = self._by_key.get(key)
+        if before is not None:  # one that never began
+            self._by_execution.pop(before.execution, None)
         self._by_key[key] = Remembered(digest, execution)
         self._by_execution[execution] = key
 

@@ -7,7 +7,6 @@ of them go its output files. Ids have 96 bits of chance, so nobody finds what he
 import asyncio
 import dataclasses
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ from nova_spi.serving.calls import Execution
 
 PER_EXECUTION = 2048
 """Bytes that an execution takes beside its outputs and its log, as measured."""
+PER_FILE = 1024
+"""Bytes that the knowledge of an output file takes, as measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Kept:
         lasting: unless somebody may come for it later: it was begun to be fetched, or has an idempotency key.
         folder: Where its input files came in; it goes at its end.
         warnings: What its caller should know.
+        ended_at: When it ended, by the loop's time.
         memory_bytes, file_bytes: What it takes, once it has ended.
     """
 
@@ -55,8 +57,14 @@ class Kept:
     lasting: bool = False
     folder: Path | None = None
     warnings: tuple[str, ...] = ()
+    ended_at: float = 0.0
     memory_bytes: int = 0
     file_bytes: int = 0
+
+    @property
+    def never_began(self) -> bool:
+        """It has ended, and no worker ever had it: asking again does nothing twice."""
+        return self.execution.ended and self.execution.started_at is None
 
     def leave(self) -> None:
         """One who waited has gone."""
@@ -93,6 +101,7 @@ class Executions:
     _ended: dict[str, Kept] = field(default_factory=dict)
     _memory_bytes: int = 0
     _file_bytes: int = 0
+    _timer: asyncio.TimerHandle | None = None
     _done: "asyncio.Future[Any] | None" = None
     _removing: set[asyncio.Future[None]] = field(default_factory=set)
 
@@ -106,7 +115,6 @@ class Executions:
 
     def get(self, identifier: str) -> Kept | None:
         """One by its id; None where it is not there, or not any more."""
-        self._expire()
         return self._all.get(identifier)
 
     def ended(self, execution: Execution) -> None:
@@ -115,12 +123,16 @@ class Executions:
         if kept is None or execution.call.id in self._ended:
             return
         self.pending_bytes -= len(execution.call.inputs)
-        if len(execution.call.inputs) > PER_EXECUTION:
+        if len(execution.call.inputs) > PER_EXECUTION or execution.call.files:
             execution.call = dataclasses.replace(execution.call, inputs=b"{}", files={})
         if kept.folder is not None:
             self.discard(kept.folder)
         kept.memory_bytes = _memory_bytes(execution)
         kept.file_bytes = sum(file.size for files in execution.files.values() for file in files)
+        loop = execution.done.get_loop()
+        kept.ended_at = loop.time()  # and not by the clock, which may jump
+        if self._timer is None:
+            self._timer = loop.call_later(self.bounds.seconds, self._expire)
         self._ended[execution.call.id] = kept
         self._memory_bytes += kept.memory_bytes
         self._file_bytes += kept.file_bytes
@@ -143,7 +155,9 @@ class Executions:
         removing.add_done_callback(self._removing.discard)
 
     async def close(self) -> None:
-        """Waits until the files of what was let go are gone."""
+        """Lets nothing grow old any more, and waits until the files of what was let go are gone."""
+        if self._timer is not None:
+            self._timer.cancel()
         while self._removing:
             await asyncio.wait(self._removing)
 
@@ -162,10 +176,13 @@ class Executions:
         )
 
     def _expire(self) -> None:
-        oldest = time.time() - self.bounds.seconds
+        """Lets go of those that are too old, whether anybody asks or not, and looks again when the next one is."""
+        self._timer, loop = None, asyncio.get_running_loop()
         while self._ended:
             identifier, kept = next(iter(self._ended.items()))
-            if (kept.execution.finished_at or 0.0) > oldest:
+            left = kept.ended_at + self.bounds.seconds - loop.time()
+            if left > 0:
+                self._timer = loop.call_later(left, self._expire)
                 return
             self._forget(identifier)
 
@@ -184,6 +201,7 @@ class Executions:
 
 def _memory_bytes(execution: Execution) -> int:
     found = PER_EXECUTION + len(execution.outputs or b"") + min(execution.log.size, 128 * 1024)
+    found += PER_FILE * sum(map(len, execution.files.values()))
     if execution.error is not None:
         found += len(repr(execution.error.details))
     return found
