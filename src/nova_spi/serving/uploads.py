@@ -132,7 +132,7 @@ class _Reading:
         self._name = ""
         self._json = self._chosen = False
         self._incoming: Any = None
-        self._text: list[bytes] = []
+        self._text = bytearray()
 
     def on_part_begin(self) -> None:
         self._parts += 1
@@ -180,11 +180,11 @@ class _Reading:
                 mend="send what is large as a file",
                 code=TOO_LARGE,
             )
-        self._text.append(data[start:end])
+        self._text += memoryview(data)[start:end]
 
     def on_part_end(self) -> None:
         if self._incoming is None:
-            self._take_value(b"".join(self._text))
+            self._take_value(bytes(self._text))
         elif self._incoming.size or self._chosen:
             self.intake.end()
         else:  # what a browser sends of a field where no file was chosen
