@@ -76,7 +76,7 @@ def passed_deadline(seconds: float) -> RunTimeout:
     """The error at the deadline."""
     return RunTimeout(
         f"The deadline of {seconds:g} seconds passed, and the call was ended.",
-        mend="Give it more: --timeout SECONDS, or execution.timeout_seconds in the manifest.",
+        mend="Give it more: execution.timeout_seconds in the manifest; of a batch --timeout SECONDS.",
         timeout_seconds=seconds,
     )
 
@@ -116,7 +116,7 @@ def unavailable(cause: ExecutionError | None, log: str) -> WorkerUnavailable:
     return WorkerUnavailable(
         f"The model could not be loaded: {cause.message}",
         why=cause.why,
-        mend=cause.mend or "Correct the model; it is tried again from time to time.",
+        mend=cause.mend or "Correct the model and start it again; meanwhile it is tried from time to time.",
         cause=cause.error_code,
         log=log,
         **details,
