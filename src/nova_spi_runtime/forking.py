@@ -1,6 +1,7 @@
 """Every call in a process of its own: a fork of the worker that has the model loaded.
 
-What a call does to its process, its memory and its modules ends with it, and a call that dies takes nothing along. Of
+What a call does to its process, its memory and its modules ends with it, as do the processes that it has started (but
+for one that has made itself a session of its own), and a call that dies takes nothing along. Of
 the loaded model everything is there but its threads, which no fork takes along, and its event loop: a call that awaits
 gets a new one. A model that needs threads of its own must begin them in the call.
 """
@@ -94,6 +95,7 @@ class Forks:
                 # Python warns of a fork beside threads of the model. The module's own words above do so too.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 child = self._channel.fork(theirs)
+                _lead_group(child)
                 if not child:
                     self._be_child(ours, number, work)
         except OSError:
@@ -188,7 +190,9 @@ class _Child:
         return self._status is not None
 
     def _end(self) -> None:
-        """It has answered, or never will: whatever it is still doing, it has nothing more to do."""
+        """It has answered, or never will: whatever it and those that it has started still do is of no more use."""
+        with suppress(OSError):
+            os.killpg(self._process, signal.SIGKILL)
         self._signal(signal.SIGKILL)
         self._reap()
 
@@ -204,6 +208,12 @@ class _Child:
         else:
             message = f"The call's process ended itself with status {os.WEXITSTATUS(status)} before it had an answer."
         return failed(SPIError("worker.crashed", message))
+
+
+def _lead_group(child: int) -> None:
+    """Give a child a process group of its own, so that its descendants can be ended with it; said by both of them."""
+    with suppress(OSError):
+        os.setpgid(child, child)
 
 
 def _ready(seconds: Optional[float], *sockets: socket.socket) -> list[socket.socket]:

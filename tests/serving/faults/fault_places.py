@@ -59,7 +59,8 @@ class Place:
         )
         try:
             slots = tuple(_hasty(slot) for slot in made.slots)
-            yield replace(made, slots=slots, backoff_seconds=0.1, grace_seconds=GRACE_SECONDS, **(changes or {}))
+            made = replace(made, slots=slots, backoff_seconds=0.1, grace_seconds=GRACE_SECONDS)
+            yield replace(made, **(changes or {}))
         finally:
             remove(made)
         assert not made.folder.exists()

@@ -50,7 +50,7 @@ FAULTS = {
     "endless C call": Expected("run.timeout", LATE, NEW, STUBBORN),
     "ignore SIGTERM": Expected("run.timeout", LATE, NEW, STUBBORN),
     "forked children, hang": Expected("run.timeout", LATE, NEW, LEFT_ALONE),
-    "fork bomb": Expected("run.timeout", LATE, NEW, LEFT_ALONE),
+    "fork bomb": Expected("run.timeout", LATE, NEW, ("worker.crashed", "")),
 }
 """By the name that the model knows them by."""
 EITHER = {

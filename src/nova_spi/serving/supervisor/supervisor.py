@@ -67,6 +67,7 @@ class Supervisor:
         self._free: list[Worker] = []
         self._open = 0
         self._draining = False
+        self._closed = False
         self._asleep = False
         self._hopes: list[asyncio.Future[None]] = []
 
@@ -146,7 +147,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Ends everything at once: no process, no thread and no descriptor is left. Calls that are there fail."""
-        self._draining = True
+        self._draining = self._closed = True
         if not hasattr(self, "loop"):
             return
         for execution in self._waiting.clear():
@@ -197,9 +198,9 @@ class Supervisor:
             execution.status, execution.started_at = "queued", None
             execution.log = CallLog()  # what came meanwhile was the last word of a worker that has never read it
         self._waiting.put_back(executions, self.loop.time())
-        if self._is_broken() or self._draining:
+        if self._is_broken() or self._closed:
             for execution in self._waiting.clear():
-                self._give_up(execution, reasons.draining() if self._draining else self._unavailable())
+                self._give_up(execution, reasons.ended_meanwhile() if self._closed else self._unavailable())
         self._dispatch()
 
     def ended(self, execution: Execution) -> None:

@@ -36,7 +36,13 @@ class Model:
     soon = predict
 
     def predict_batch(self, items):
-        return [self.predict(**item) for item in items]
+        return [self.one(item) for item in items]
+
+    def one(self, item):
+        try:
+            return self.predict(**item)
+        except Exception as error:
+            return error
 
 
 class Odd(BaseException):
@@ -125,6 +131,13 @@ def fork_and_hang(mark):
     for _ in range(3):
         left_behind(mark)
     time.sleep(600)
+
+
+def all_and_hang(mark):
+    daemon(mark)
+    for _ in range(3):
+        left_behind(mark)
+    ignore_its_end(mark)
 
 
 def daemon_and_exit(mark):
@@ -226,6 +239,7 @@ HARM = {
     "flood": flood,
     "forked children, exit": fork_and_exit,
     "forked children, hang": fork_and_hang,
+    "all of it, hang": all_and_hang,
     "daemon, exit": daemon_and_exit,
     "daemon, raise": daemon_and_raise,
     "close its output": close_its_output,
