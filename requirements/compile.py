@@ -31,8 +31,8 @@ def compile_to(name: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    both = ("pyproject.toml", "requirements/build.in", "--extra", "media")
-    tested = [word for extra in ("docker", "serve", "ray") for word in ("--extra", extra)]
+    both = ("pyproject.toml", "requirements/build.in", "--extra", "media", "--extra", "serve")
+    tested = [word for extra in ("docker", "ray") for word in ("--extra", extra)]
     compile_to("core.txt", *both)
     compile_to("dev.txt", *both, *tested, "--group", "dev", "-c", "requirements/core.txt")
     served = ("pyproject.toml", "--extra", "serve", "-c", "requirements/dev.txt")

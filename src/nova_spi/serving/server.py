@@ -144,7 +144,7 @@ class Serving:
 
     def _announce(self) -> None:
         plan, token, url = self._plan, self._token, listening.url(self._listener)
-        workers = f"{len(plan.slots)} worker{'s' if len(plan.slots) > 1 else ''}"
+        workers = f"{plan.workers} worker{'s' if plan.workers > 1 else ''}"
         text = f"Serving {plan.name} {plan.version} on {url} ({workers}, {plan.level})"
         if token is not None:
             text += f"\nThe token is in {token.path}"
@@ -154,7 +154,7 @@ class Serving:
             name=plan.name,
             version=plan.version,
             url=url,
-            workers=len(plan.slots),
+            workers=plan.workers,
             engine=plan.engine,
             level=plan.level,
             token_file=None if token is None else str(token.path),

@@ -10,6 +10,7 @@ from pathlib import Path
 from nova_spi.errors import UsageError
 from nova_spi.serving.accepting import LARGE
 from nova_spi.serving.accepting_checked import CheckedFiles
+from nova_spi.serving.accepting_files import storing
 from nova_spi.serving.calls import Call, InputFile
 from nova_spi.serving.http.idempotency import digest
 from nova_spi.serving.http.messages import Request
@@ -42,7 +43,7 @@ async def read(request: Request, served: Served, command: ServedCommand) -> Aske
     Raises:
         UsageError: It is too large, of another type, or no JSON.
         InputInvalid: It does not meet the interface.
-        ExecutionError: The disk is full.
+        ExecutionError: The disk is full, or the system refuses something else.
         ClientGone: The client went away.
     """
     said = request.headers.get(b"content-type", b"")
@@ -50,7 +51,7 @@ async def read(request: Request, served: Served, command: ServedCommand) -> Aske
     if kind == b"application/json" or not kind:
         body = await request.body(served.limits.body_bytes)
         if body and not kind:
-            raise _wrong_type(command, said)
+            raise _wrong_type(said)
         if not command.file_inputs:
             if len(body) <= LARGE:
                 return Asked(served.acceptor.json(command, body))
@@ -60,13 +61,14 @@ async def read(request: Request, served: Served, command: ServedCommand) -> Aske
     if is_form(said):
         folder = _folder(served)
         return _asked(folder, await served.acceptor.form(command, request.chunks(), said, folder))
-    raise _wrong_type(command, said)
+    raise _wrong_type(said)
 
 
 def _folder(served: Served) -> Path:
     """A place for the files of one call, which is made when there are any."""
     incoming = served.plan.folder / "incoming"
-    incoming.mkdir(mode=0o700, exist_ok=True)
+    with storing():
+        incoming.mkdir(mode=0o700, exist_ok=True)
     return incoming / secrets.token_hex(12)
 
 
@@ -75,10 +77,9 @@ def _asked(folder: Path, found: tuple[bytes, CheckedFiles]) -> Asked:
     return Asked(inputs, files, folder if folder.exists() else None, files.warnings)
 
 
-def _wrong_type(command: ServedCommand, said: bytes) -> UsageError:
-    wanted = "application/json" + (" or multipart/form-data" if command.file_inputs else "")
+def _wrong_type(said: bytes) -> UsageError:
     return UsageError(
-        f"The body must be {wanted}.",
+        "The body must be application/json or multipart/form-data.",
         why=f"Its Content-Type is {said[:100].decode('latin-1')}." if said else "It has no Content-Type.",
         mend="send the header Content-Type: application/json",
         code=MEDIA_TYPE,
