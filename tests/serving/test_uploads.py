@@ -411,7 +411,7 @@ def test_a_link_in_the_way_is_not_followed(tmp_path):
     intake = Intake(tmp_path / "in", DOCUMENTS, GIB)
     intake.begin(DOCUMENTS.inputs[4], "a").write(b"x")
     (tmp_path / "in" / "2").mkdir()
-    with pytest.raises(OSError, match="exists"):
+    with pytest.raises(ExecutionError, match="exists"):
         intake.begin(DOCUMENTS.inputs[4], "b")
     intake.end()
     assert (tmp_path / "victim").read_text() == "kept"

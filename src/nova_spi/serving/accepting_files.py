@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nova_spi.errors import ExecutionError, UsageError
+from nova_spi.execution.failures import of_system
 from nova_spi.serving.calls import InputFile
 from nova_spi.serving.media_names import safe_name, unlike
 from nova_spi.serving.plan import ServedCommand
@@ -141,12 +142,12 @@ class Intake:
 
 @contextmanager
 def storing() -> Iterator[None]:
-    """Turns a full disk into an error that says so."""
+    """Turns what the system refuses, a full disk above all, into an error that says so."""
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
-            raise
+            raise of_system(OSError(error.errno, error.strerror)) from error  # our paths are no caller's business
         raise ExecutionError(
             "There is no room for the files of the call.",
             why=f"{os.strerror(error.errno or 0)}.",

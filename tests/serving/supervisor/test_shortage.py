@@ -5,6 +5,8 @@ import os
 import sys
 import threading
 
+from nova_spi.serving.supervisor import worker
+
 MANIFEST = """
     inputs: [{name: prompt, type: string, required: true}]
     outputs:
@@ -61,5 +63,28 @@ def test_where_there_is_no_descriptor_for_a_worker_it_is_begun_again_and_health_
         assert worker["restarts"] == 1
         assert worker["last_error"]["code"] == "run.system"
         assert "Too many open files" in worker["last_error"]["message"]
+
+    served.run(scenario)
+
+
+def test_a_call_that_a_worker_never_read_is_another_ones_however_long_its_end_takes(serve, monkeypatch):
+    model = """
+        import subprocess, time
+
+        def work(prompt):
+            if prompt == "leave":
+                subprocess.Popen(["sleep", "60"])
+                time.sleep(30)
+            return {"said": prompt}
+    """
+    served = serve(model, MANIFEST)
+    monkeypatch.setattr(worker, "CLOSED_SECONDS", 0.0)  # its processes take longer than that to end
+
+    async def scenario(supervisor):
+        await supervisor.ready()
+        left, waits = supervisor.begin("leave", timeout_seconds=0.3), supervisor.begin("waits")
+        assert (await left.done).error.error_code == "run.timeout"
+        assert (await waits.done).error is None
+        assert supervisor.counters["restarts_total"] == 1
 
     served.run(scenario)

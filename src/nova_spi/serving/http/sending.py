@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+from nova_spi.execution.failures import of_system
 from nova_spi.serving.http.messages import JSON, FileAnswer, Headers, Request, Response, Streamed
 from nova_spi.serving.http.routes import not_found
 
@@ -71,8 +73,10 @@ async def send_file(answer: FileAnswer, request: Request, send: Send) -> None:
     """Sends a file in pieces; a link is not followed."""
     try:
         opened = os.open(answer.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        await send_whole(Response.failed(not_found(request.path)), request, send)
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+        refused = not_found(request.path) if gone else of_system(OSError(error.errno, error.strerror))
+        await send_whole(Response.failed(refused), request, send)
         return
     loop = asyncio.get_running_loop()
     try:

@@ -285,7 +285,7 @@ class Worker:
         if self._life is not None:
             self._life.end()
         if self._turn is not None:
-            self._turn.lose(why or reasons.ended_meanwhile())
+            self._turn.lose(why or reasons.ended_meanwhile(), unread=self._unread)
 
     def _end_late(self) -> None:
         self._end(reasons.never_ready(self.plan.start_timeout_seconds))
