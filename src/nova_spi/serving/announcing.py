@@ -42,11 +42,16 @@ class Announcer:
             document = {"schema_version": SCHEMA_VERSION, "event": event, "ok": False, "error": error.to_dict()}
             _put(sys.stdout, json.dumps(document))
             return
-        lines = [f"✗ {error.message} [{error.error_code}]"]
-        lines += [f"  why: {error.why}"] if error.why else []
+        lines = [f"✗ {_indented(error.message)} [{error.error_code}]"]
+        lines += [f"  why: {_indented(error.why)}"] if error.why else []
         lines += [f"  | {line}" for line in str(error.details.get("log", "")).splitlines()[-20:]]
-        lines += [f"  mend: {error.mend}"] if error.mend else []
+        lines += [f"  mend: {_indented(error.mend)}"] if error.mend else []
         _put(sys.stderr, "\n".join(lines))
+
+
+def _indented(text: str) -> str:
+    """Text whose further lines cannot be taken for lines of ours: a model may have written it."""
+    return "\n    ".join(text.splitlines())
 
 
 def _put(stream: Any, text: str) -> None:
