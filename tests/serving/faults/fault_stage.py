@@ -126,7 +126,8 @@ class Stage:
         ended = Ended(execution, before, self.supervisor.health(), first)
         with self._watched(ended):
             if cancel:
-                await self.until(lambda: execution.log.size or do == "endless C call")
+                await self.until(lambda: execution.log.size)
+                await asyncio.sleep(0.1)  # it has said what it is about to do, and does it now
                 execution.cancel()
             await asyncio.wait_for(asyncio.shield(execution.done), HANGS)
             if do == "exit while idle":

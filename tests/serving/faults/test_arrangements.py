@@ -13,9 +13,8 @@ pytestmark = pytest.mark.parametrize("place", ["process", "docker"], indirect=Tr
 
 def run(place, scenario, changes=None, alter=None, **options):
     """Runs ``scenario(stage)`` with a supervisor of its own."""
-    with place.plan(changes, **options) as plan:
-        with Stage(place, alter(plan) if alter else plan) as stage:
-            stage.run(scenario(stage))
+    with place.plan(changes, **options) as plan, Stage(place, alter(plan) if alter else plan) as stage:
+        stage.run(scenario(stage))
 
 
 async def ended(execution):
