@@ -220,6 +220,11 @@ def test_an_asset_is_where_the_manifest_mounts_it(project, prepared):
     assert (slot.work / "model" / "weights" / "w.bin").read_bytes() == b"weights"
 
 
+def test_nobody_else_of_this_machine_looks_into_the_folder_of_a_server(project, prepared):
+    plan = prepared(project())
+    assert stat.S_IMODE(plan.folder.stat().st_mode) == 0o700
+
+
 def test_git_sees_nothing_of_a_server(project, prepared):
     prepared(project())
     assert (project().root / ".nova-spi" / ".gitignore").read_text() == "*\n"

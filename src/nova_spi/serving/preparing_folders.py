@@ -98,7 +98,7 @@ def prune(base: Path) -> None:
 def _open(base: Path) -> ServerFolder:
     name = new_id()
     root = base / name
-    root.mkdir(mode=0o755)
+    root.mkdir(mode=0o700)  # what callers send and get is nobody else's on this machine
     lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.set_inheritable(lock, True)
