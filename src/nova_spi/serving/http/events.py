@@ -70,7 +70,9 @@ class Reader:
                 return
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), HEARTBEAT_SECONDS)
+                # Not `asyncio.wait_for`, which before Python 3.12 may lose a cancellation that comes with an event.
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
                 yield HEARTBEAT
 

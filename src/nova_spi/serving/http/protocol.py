@@ -44,6 +44,7 @@ class Protocol(HttpToolsProtocol):
         self.lost = False
         self._most, self.limit_concurrency = self.limit_concurrency, None
         self._idle = True
+        self._answering: RequestResponseCycle | None = None
         self._head = 0  # bytes that came and brought neither whole headers nor a byte of body
         self._body = 0
         self._unwanted = 0
@@ -61,8 +62,11 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tells whoever waits for an answer."""
+        """Tells whoever waits for an answer, and whoever gives one: uvicorn tells the last request alone."""
         self.lost = True
+        self.pipeline.clear()
+        if self._answering is not None:
+            self._answering.disconnected = True
         super().connection_lost(exc)
         gone, self.gone = self.gone, None
         if gone is not None:
@@ -129,6 +133,10 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.scope["nova_spi.connection"] = self  # type: ignore[typeddict-unknown-key]  # ours, beside ASGI's
         self.scope["nova_spi.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key]  # as above
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """A piece of its body; after the answer it is thrown away, and ends the connection when it is too much."""

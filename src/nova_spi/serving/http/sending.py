@@ -41,6 +41,8 @@ async def send_stream(answer: Streamed, request: Request, send: Send) -> None:
         await _start(answer.status, answer.headers, send)
         async for chunk in answer.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if connection is not None and connection.lost:
+                return
         _release(request, watching)
         await send({"type": "http.response.body", "body": b""})
     except asyncio.CancelledError:
