@@ -32,7 +32,7 @@ system:  ## Debian packages that the tests use (speech); their tests skip where 
 	@tests/install-system-packages.sh
 
 test: $(VENV)/.dev system lint
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term --cov-report=html:.build/coverage
+	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --cov-report=html:.build/coverage
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
