@@ -165,10 +165,10 @@ OPTIONS = {
     "run": "--command --input --input-file --secret --output --engine --require-isolation --timeout",
     "test": "--case --command --input --input-file --secret --output --engine --require-isolation --timeout"
     " --debug --interactive",
-    "batch": "--inputs --output --workers --command --input --input-file --secret --engine --require-isolation --timeout"
-    " --address --max-failures --retry-failed --restart",
+    "batch": "--inputs --output --workers --command --input --input-file --secret --engine --require-isolation"
+    " --timeout --address --max-failures --retry-failed --restart",
     "serve": "--host --port --workers --token-file --engine --require-isolation --secret --queue-size --max-body-size"
-    " --start-timeout --idle-timeout --drain-timeout",
+    " --max-file-size --start-timeout --idle-timeout --drain-timeout",
     "build": "--tag --serving --base-image --platform --push --registry --no-cache --archive",
     "inspect-image": "--platform --output",
     "init-env": "--cuda-version --python-version --base-image --force --with-jupyter --attach",

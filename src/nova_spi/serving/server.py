@@ -182,7 +182,7 @@ def _serve(plan: Plan, said: argparse.Namespace, announcer: Announcer) -> int:
         token = tokens.make(plan.folder / "token")
     if token is not None and token.readable:
         announcer.warn(f"Others can read {token.path}: chmod 600 {token.path}")
-    limits = Limits(body_bytes=said.max_body_size)
+    limits = Limits(body_bytes=said.max_body_size, file_bytes=said.max_file_size)
     with _listener(said) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # the runner would cancel everything at Ctrl-C
@@ -210,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listener", type=int, help="an inherited socket that is bound; instead of a port")
     parser.add_argument("--token-file", type=Path)
     parser.add_argument("--max-body-size", type=int, default=Limits().body_bytes, help="bytes")
+    parser.add_argument("--max-file-size", type=int, default=Limits().file_bytes, help="bytes")
     parser.add_argument("--drain-timeout", type=float, help="seconds")
     parser.add_argument("--output-format", choices=("text", "json"), default="text")
     parser.add_argument("--silent", action="store_true")

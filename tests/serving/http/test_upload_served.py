@@ -116,3 +116,14 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(server, post, left
 def test_what_is_refused_has_its_status_and_leaves_nothing(post, left, command, body, kind, status, code):
     found = post(command, body, kind)
     assert (found[0], found[1]["error"]["code"]) == (status, code), found
+
+
+def test_a_file_without_a_bound_of_its_own_has_that_of_the_server(begin):
+    with begin(PROJECT, max_file_size=MIB) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=WAIT)
+        with contextlib.closing(connection):
+            for size, status in ((MIB, 200), (MIB + 1, 413)):
+                body = form(("files", "a.bin", b"\x93" * size))
+                connection.request("POST", "/v1/commands/weigh", body, {"Content-Type": FORM})
+                answer = connection.getresponse()
+                assert (answer.status, bool(answer.read())) == (status, True)

@@ -71,6 +71,14 @@ EXAMPLES = (
     help="Of a body of JSON. Files in a form have bounds of their own.",
 )
 @click.option(
+    "--max-file-size",
+    type=click.IntRange(1),
+    metavar="BYTES",
+    default=10 * 1024**3,
+    show_default=True,
+    help="Of an input file where the manifest has no max_size_bytes.",
+)
+@click.option(
     "--start-timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
@@ -103,6 +111,7 @@ def command(
     secrets: tuple[str, ...],
     queue_size: int,
     max_body_size: int,
+    max_file_size: int,
     start_timeout: float,
     idle_timeout: float | None,
     drain_timeout: float | None,
@@ -135,7 +144,8 @@ def command(
                 start_timeout_seconds=start_timeout,
                 idle_seconds=idle_timeout,
             )
-        options = ["--host", host, "--max-body-size", str(max_body_size), "--output-format", state.output_format]
+        options = ["--host", host, "--output-format", state.output_format]
+        options += ["--max-body-size", str(max_body_size), "--max-file-size", str(max_file_size)]
         options += ["--token-file", str(token_file.absolute())] if token_file is not None else []
         options += ["--drain-timeout", str(drain_timeout)] if drain_timeout is not None else []
         options += ["--silent"] if state.silent else []
