@@ -40,7 +40,7 @@ FAULTS = {
     "daemon, exit": Expected("worker.crashed", "status 5", NEW, ("worker.crashed", "status 5")),
     "exit while idle": Expected(None, "", NEW, ("worker.crashed", "status 7 while it had no call")),
     "segfault": Expected("worker.crashed", "SIGSEGV", NEW, ("worker.crashed", "SIGSEGV")),
-    "recursion without limit": Expected("worker.crashed", "SIGSEGV", NEW, ("worker.crashed", "SIGSEGV")),
+    "recursion in C": Expected("worker.crashed", "SIGSEGV", NEW, ("worker.crashed", "SIGSEGV")),
     "out of memory": Expected(*OUT_OF_MEMORY, NEW, OUT_OF_MEMORY),
     "out of memory in a child": Expected(*OUT_OF_MEMORY, NEW, OUT_OF_MEMORY),
     "disk, many files": Expected(*OUT_OF_DISK, NEW, OUT_OF_DISK),

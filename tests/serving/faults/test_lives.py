@@ -14,7 +14,7 @@ from nova_spi.errors import WorkerUnavailable
 from nova_spi.serving import plan_text
 from nova_spi.serving.supervisor import failures
 
-START_SECONDS = 1.5
+START_SECONDS = 1.0
 PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path

@@ -13,6 +13,7 @@ from nova_spi.serving.plan import Plan, ServedCommand
 from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import Alarm
 from nova_spi.serving.supervisor.cold import Cold
+from nova_spi.serving.supervisor.hopes import Hopes
 from nova_spi.serving.supervisor.laying import discard
 from nova_spi.serving.supervisor.looking import Looking
 from nova_spi.serving.supervisor.report import read_secrets, reported
@@ -69,7 +70,8 @@ class Supervisor:
         self._draining = False
         self._closed = False
         self._asleep = False
-        self._hopes: list[asyncio.Future[None]] = []
+        self._hopes = Hopes()
+        self._started = False
 
     async def start(self) -> None:
         """Begins to load the model, and returns at once."""
@@ -80,6 +82,7 @@ class Supervisor:
         self._cold = Cold(self)
         self._batch_alarm = Alarm(self.loop, self._dispatch)
         self._idle_alarm = Alarm(self.loop, self._fall_asleep)
+        self._started = True
         if any(command.warm for command in self.plan.commands.values()):
             self._workers = [Worker(slot, self) for slot in self.plan.slots]
         for worker in self._workers:
@@ -92,7 +95,7 @@ class Supervisor:
             WorkerUnavailable: It cannot be loaded.
             Draining: It is being ended.
         """
-        await self._until(lambda: self._status() in ("ready", "idle", "broken", "draining"))
+        await self._hopes.until(lambda: self._status() in ("ready", "idle", "broken", "draining"))
         if self._draining:
             raise reasons.draining()
         if self._status() == "broken":
@@ -137,10 +140,10 @@ class Supervisor:
             seconds: What is not done by then is ended.
         """
         self._draining = True
-        self._tell()
+        self._hopes.tell()
         try:
             async with asyncio.timeout(seconds):
-                await self._until(lambda: self._open == 0)
+                await self._hopes.until(lambda: self._open == 0)
         except TimeoutError:
             pass  # they have had their time
         await self.close()
@@ -148,7 +151,7 @@ class Supervisor:
     async def close(self) -> None:
         """Ends everything at once: no process, no thread and no descriptor is left. Calls that are there fail."""
         self._draining = self._closed = True
-        if not hasattr(self, "loop"):
+        if not self._started:
             return
         for execution in self._waiting.clear():
             self._give_up(execution, reasons.draining("The server ended before the call's turn had come."))
@@ -157,14 +160,14 @@ class Supervisor:
         for worker in self._workers:
             worker.stop()
         await self._cold.close()
-        await self._until(lambda: all(worker.state == "stopped" for worker in self._workers))
+        await self._hopes.until(lambda: all(worker.state == "stopped" for worker in self._workers))
         await self._looking.close()
         await self._threads.close()
 
     def health(self) -> dict[str, Any]:
         """How it is at this moment: ``status``, ``ready`` (whether calls are answered), the workers, the queue."""
         status = self._status()
-        queued = len(self._waiting) + (self._cold.queued if hasattr(self, "loop") else 0)
+        queued = len(self._waiting) + (self._cold.queued if self._started else 0)
         return reported(status, self._workers, queued, self._open - queued)
 
     def free(self, worker: Worker) -> None:
@@ -186,7 +189,7 @@ class Supervisor:
         elif self._is_broken():
             for execution in self._waiting.clear():
                 self._give_up(execution, self._unavailable())
-        self._tell()
+        self._hopes.tell()
 
     def restarted(self) -> None:
         """A worker begins a new life because the one before ended."""
@@ -216,7 +219,7 @@ class Supervisor:
         if not self._open:
             self._rest()
             if self._draining:
-                self._tell()
+                self._hopes.tell()
 
     def in_thread(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
         """Runs what may take long, and not in the loop's thread."""
@@ -299,7 +302,7 @@ class Supervisor:
     def _status(self) -> str:
         if self._draining:
             return "draining"
-        if not hasattr(self, "loop"):
+        if not self._started:
             return "starting"
         if not self._workers or any(worker.alive for worker in self._workers):
             return "ready"
@@ -314,15 +317,3 @@ class Supervisor:
         worker = self._workers[0]
         error = worker.last_error
         return reasons.unavailable(error, str(error.details.get("log", "")) if error is not None else "")
-
-    async def _until(self, so: Callable[[], bool]) -> None:
-        while not so():
-            hope: asyncio.Future[None] = self.loop.create_future()
-            self._hopes.append(hope)
-            await hope
-
-    def _tell(self) -> None:
-        hopes, self._hopes = self._hopes, []
-        for hope in hopes:
-            if not hope.done():
-                hope.set_result(None)

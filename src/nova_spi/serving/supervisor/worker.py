@@ -18,9 +18,8 @@ each time.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from nova_spi.engines.port import Outcome
 from nova_spi.errors import ExecutionError
@@ -32,6 +31,7 @@ from nova_spi.serving.supervisor import reasons
 from nova_spi.serving.supervisor.alarm import Alarm
 from nova_spi.serving.supervisor.crew import Crew
 from nova_spi.serving.supervisor.failures import STABLE_SECONDS, Failures
+from nova_spi.serving.supervisor.greeting import read_greeting
 from nova_spi.serving.supervisor.life import Life
 from nova_spi.serving.supervisor.questions import Questions
 from nova_spi.serving.supervisor.served import Served
@@ -261,11 +261,11 @@ class Worker:
         if kind == frames.ERROR:
             self._end(reasons.of_words(payload))
             return None
-        said = _read_ready(payload) if kind == frames.READY else None
+        said = read_greeting(payload) if kind == frames.READY else None
         if said is None or self._life is None:
             return "it did not say in the words of this version that it is ready"
-        self.pid = said["pid"] if self._crew.engine.level in ("process", "landlock") else None
-        self.batch = frozenset(said["batch"])
+        self.pid = said.pid if self._crew.engine.level in ("process", "landlock") else None
+        self.batch = said.batch
         self._ready_at = self.loop.time()
         self._life.listened()
         self._after(None)
@@ -356,15 +356,3 @@ class Worker:
     def _look(self) -> None:
         if self._turn is not None:
             self._turn.look()
-
-
-def _read_ready(payload: bytes) -> dict[str, Any] | None:
-    """What a worker says of itself; None where it speaks another protocol."""
-    try:
-        said = json.loads(payload)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(said, dict) or said.get("protocol") != frames.PROTOCOL or not isinstance(said.get("pid"), int):
-        return None
-    batch = said.get("batch", [])
-    return said | {"batch": batch} if isinstance(batch, list) and all(isinstance(one, str) for one in batch) else None
