@@ -49,11 +49,15 @@ class Channel(asyncio.Protocol):
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._ending = self._unsent = False
         self.closed = False
 
     def send(self, kind: bytes, number: int, *pieces: bytes) -> None:
         """Sends one frame; to a worker that is gone nothing."""
         if self._transport is None or self.closed:
+            return
+        if self._ending:
+            self._unsent = True
             return
         length = sum(map(len, pieces))
         head = HEADER.pack(length, kind, number)
@@ -82,6 +86,14 @@ class Channel(asyncio.Protocol):
         if self._take():
             self._wait()
 
+    def eof_received(self) -> None:
+        """See `asyncio.Protocol.eof_received`.
+
+        The loop tells of the end itself a turn later; what is sent in between, it would throw away without a word.
+        """
+        self._ending = True
+        self._unsent = self._transport is not None and self._transport.get_write_buffer_size() > 0
+
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.BaseProtocol.connection_lost`.
 
@@ -94,7 +106,7 @@ class Channel(asyncio.Protocol):
                 continue
         hearer, self._hearer = self._hearer, None
         if hearer is not None:
-            hearer.silence(unread=isinstance(exc, ConnectionError))
+            hearer.silence(unread=self._unsent or isinstance(exc, ConnectionError))
         self._lost()
 
     def _take(self) -> bool:
