@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -111,10 +112,23 @@ def model(project):
         yield model
 
 
+@pytest.fixture(autouse=True)
+def _daemons_of_the_session(monkeypatch):
+    """Other tests of this process may have started some, which stay."""
+    monkeypatch.setattr(sys.modules[__name__], "BEFORE", {process.pid for process in psutil.Process().children()})
+
+
+BEFORE: set[int] = set()
+
+
 def children() -> list[psutil.Process]:
-    """What runs below this process but for the machinery of Python's own that stays."""
-    found = psutil.Process().children(recursive=True)
-    return [process for process in found if "resource_tracker" not in " ".join(process.cmdline())]
+    """What a test has started, and what runs below it, but for the machinery of Python's own that stays."""
+    found = []
+    for started in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if started.pid not in BEFORE and "resource_tracker" not in " ".join(started.cmdline()):
+                found += [started, *started.children(recursive=True)]
+    return found
 
 
 def nothing_runs(seconds: float = 20.0) -> bool:
