@@ -10,27 +10,25 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nova_spi.errors import InputInvalid, UsageError
+from nova_spi.errors import InputInvalid
 from nova_spi.interface.binding import bind_values, invalid
-from nova_spi.serving.accepting_beside import in_thread, remove, without_collections
+from nova_spi.serving.accepting_beside import in_thread, remove
 from nova_spi.serving.accepting_checked import CheckedFiles, plain_paths, strangers
 from nova_spi.serving.accepting_data import take_in
 from nova_spi.serving.accepting_files import Intake
 from nova_spi.serving.accepting_words import problems_of, told
 from nova_spi.serving.calls import InputFile
+from nova_spi.serving.json_bodies import LARGE, json_object
 from nova_spi.serving.plan import Plan, ServedCommand
 from nova_spi.serving.probing import Probers, asked_of
 from nova_spi.serving.uploads import receive
-from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
+from nova_spi_runtime.json_text import write_json
 from nova_spi_runtime.problems import Problem, ValueInvalid
 from nova_spi_runtime.reading import reader
 from nova_spi_runtime.values import to_json
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 """Of a JSON body; what is larger goes as a file in a form."""
-
-LARGE = 256 * 1024
-"""Bytes of a body that is read in a thread, so that other callers do not wait for it."""
 
 MAX_FILE_BYTES = 10 * 1024**3
 """Of a file whose parameter has no ``max_size_bytes``."""
@@ -268,13 +266,7 @@ class _Door:
 def _object(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
-    try:
-        found = parse_json(body) if len(body) <= LARGE else without_collections(parse_json, body)
-    except JsonInvalid as error:
-        raise UsageError(f"The body is not JSON: {error}.", mend=_SEND) from None
-    if not isinstance(found, dict):
-        raise UsageError("The body is no JSON object.", why="Inputs are names with values.", mend=_SEND)
-    return found
+    return json_object(body, _SEND)
 
 
 _SEND = 'send an object of inputs in UTF-8, e.g. {"prompt": "Hello"}'

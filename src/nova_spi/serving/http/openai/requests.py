@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nova_spi.errors import UsageError
 from nova_spi.serving.http.openai.conversations import checked, for_model, last_user_text
 from nova_spi.serving.http.openai.errors import NotAnswerable
 from nova_spi.serving.http.openai.text_models import TextModel
-from nova_spi_runtime.json_text import JsonInvalid, parse_json
+from nova_spi.serving.json_bodies import json_object
 
 Kind = Literal["chat", "completion"]
 
@@ -78,7 +77,7 @@ def parse(body: bytes, kind: Kind, text_model: TextModel) -> TextRequest:
         UsageError: The body is no JSON object.
         NotAnswerable: It asks for another model, or for what this one cannot do.
     """
-    found = {key: value for key, value in _object(body).items() if value is not None}
+    found = {key: value for key, value in json_object(body).items() if value is not None}
     model = _model(found, text_model)
     stream = _flag(found, "stream", "stream")
     options = found.get("stream_options", {})
@@ -92,16 +91,6 @@ def parse(body: bytes, kind: Kind, text_model: TextModel) -> TextRequest:
         if name not in OWN:
             inputs |= _field(name, value, found, text_model)
     return TextRequest(model, inputs, stream, usage)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = parse_json(body)
-    except JsonInvalid as error:
-        raise UsageError(f"The body is not JSON: {error}.") from None
-    if not isinstance(found, dict):
-        raise UsageError("The body must be a JSON object.")
-    return found
 
 
 def _model(found: Mapping[str, Any], text_model: TextModel) -> str:

@@ -14,7 +14,8 @@ from nova_spi.serving.http.messages import Headers, Response, too_large
 from nova_spi.serving.http.statuses import MEDIA_TYPE
 from nova_spi.serving.http.v2.datatypes import to_bytes
 from nova_spi.serving.http.v2.tensors import AS_A_FILE, MAX_ELEMENTS, Tensor, from_binary, from_json
-from nova_spi_runtime.json_text import JsonInvalid, parse_json, write_json
+from nova_spi.serving.json_bodies import json_object
+from nova_spi_runtime.json_text import write_json
 
 HEADER_LENGTH = b"inference-header-content-length"
 _WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
@@ -82,7 +83,7 @@ def parse(body: bytes, header_length: bytes) -> InferRequest:
         InputInvalid: A tensor is not what it says.
     """
     end = _json_end(body, header_length)
-    found = _object(body if end == len(body) else body[:end])
+    found = json_object(body if end == len(body) else body[:end])
     parameters = _parameters(found, "the request")
     tensors = _tensors(found.get("inputs"), memoryview(body)[end:])
     binary = _flag(parameters, "binary_data_output", default=False)
@@ -98,16 +99,6 @@ def _json_end(body: bytes, header_length: bytes) -> int:
     if not header_length.isdigit() or len(header_length) > 20 or int(header_length) > len(body):
         raise UsageError("The header Inference-Header-Content-Length is not a length within the body.")
     return int(header_length)
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    try:
-        found = parse_json(text)
-    except JsonInvalid as error:
-        raise UsageError(f"The request is not JSON: {error}.") from None
-    if not isinstance(found, dict):
-        raise UsageError("The request must be a JSON object.")
-    return found
 
 
 def _parameters(found: Mapping[str, Any], whose: str) -> Mapping[str, Any]:
