@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from contextlib import suppress
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ FULL = "spi: This worker begins anew: its disk is full, and a new one has an emp
 ALONE = "spi: This worker begins anew: the call that was ended has left processes behind.\n"
 _NO_ROOM = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 _LONGEST_CHAIN = 20
+_GRACE = 0.2  # seconds
 
 
 def is_full(exception: Optional[BaseException]) -> bool:
@@ -37,11 +39,25 @@ class Children:
         self._had = _has_any()
         self._known = _numbers()
 
-    def are_more(self) -> bool:
-        """Whether there are others now; False where the machine does not tell and there were some before."""
+    def stay(self) -> bool:
+        """Whether there are others now that do not end in a moment, as one that an earlier call has begun may do.
+
+        Returns:
+            False where the machine does not tell and there were some before. One that has ended and that nobody has
+            waited for is none: it does nothing any more.
+        """
+        until = time.monotonic() + _GRACE
+        while self._are_more():
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.01)
+        return False
+
+    def _are_more(self) -> bool:
         if not _has_any():
             return False
-        return bool(_numbers() - self._known) or not self._had
+        now = _numbers()
+        return any(not _has_ended(number) for number in now - self._known) or not (now or self._had)
 
 
 def _has_any() -> bool:
@@ -62,3 +78,12 @@ def _numbers() -> set[str]:
             with suppress(OSError), open(f"/proc/self/task/{task}/children", encoding="ascii") as file:
                 found.update(file.read().split())
     return found
+
+
+def _has_ended(number: str) -> bool:
+    """The state stands behind the name, which may hold anything, in brackets (proc(5), /proc/pid/stat)."""
+    try:
+        with open(f"/proc/{number}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[:1] in ([b"Z"], [b"X"])
+    except OSError:
+        return True

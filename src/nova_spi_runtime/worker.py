@@ -145,7 +145,7 @@ class Worker:
         """What becomes of one frame, and everything ready for the next one."""
         self._channel.interruption.hit = False
         answer = self._tried(kind, number, payload)
-        if self._channel.interruption.hit and self._children.are_more():
+        if self._channel.interruption.hit and self._children.stay():
             self._last_words = ALONE
         self._surroundings.restore()
         self._channel.interruption.install()

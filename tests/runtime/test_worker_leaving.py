@@ -63,6 +63,15 @@ def test_one_whose_ended_call_has_waited_for_its_processes_stays(worker):
     assert worker.answer()[1]["code"] == "run.cancelled"
 
 
+@pytest.mark.parametrize("lasting", ["0", "0.1"])
+def test_one_whose_earlier_call_has_left_a_process_that_ends_of_itself_stays(worker, lasting):
+    worker.call({"do": f"subprocess.Popen(['sleep', '{lasting}'])"})
+    worker.ask({"do": HANG})
+    worker.said("begun")
+    worker.cancel()
+    assert worker.answer()[1]["code"] == "run.cancelled"
+
+
 def test_processes_of_a_call_that_returns_stay_with_their_worker(worker):
     worker.call({"do": "subprocess.Popen(['sleep', '2'])"})
 
