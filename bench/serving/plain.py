@@ -11,7 +11,7 @@ from pathlib import Path
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.project.folder import open_folder
 from nova_spi.serving.plan_text import write
-from nova_spi.serving.preparing import prepare
+from nova_spi.serving.preparing.plans import prepare
 from nova_spi.settings import Settings
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from nova_spi.errors import InputInvalid, UsageError
 from nova_spi.interface.assembling import Text
 from nova_spi.interface.binding import bind_inputs
 from nova_spi.interface.compiled import CompiledCommand
-from nova_spi.serving.accepting import Acceptor
-from nova_spi.serving.json_bodies import LARGE
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.json_bodies import LARGE
 from nova_spi.serving.plan import Plan, ServedCommand
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.values import to_json

@@ -22,7 +22,7 @@ from nova_spi.project.folder import open_folder
 from nova_spi.serving import plan_text
 from nova_spi.serving.calls import Call, InputFile
 from nova_spi.serving.engines import engine_of
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing.plans import prepare, remove
 from nova_spi.serving.supervisor import Supervisor
 from nova_spi.settings import Settings
 

@@ -17,7 +17,7 @@ from nova_spi.progress import Silent
 from nova_spi.project.folder import open_folder
 from nova_spi.serving.calls import Call
 from nova_spi.serving.engines import engine_of
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing.plans import prepare, remove
 from nova_spi.serving.supervisor import Supervisor
 from nova_spi.settings import Settings
 

@@ -21,8 +21,8 @@ from nova_spi.project.folder import open_folder
 from nova_spi.serving import plan_text
 from nova_spi.serving.engines import engine_of
 from nova_spi.serving.plan import Health
-from nova_spi.serving.preparing import check_runtime, prepare, remove
-from nova_spi.serving.preparing_folders import open_server
+from nova_spi.serving.preparing.folders import open_server
+from nova_spi.serving.preparing.plans import check_runtime, prepare, remove
 from nova_spi.serving.slots import renew
 from nova_spi.settings import Settings
 
@@ -248,7 +248,7 @@ import os, sys
 from pathlib import Path
 from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.project.folder import open_folder
-from nova_spi.serving.preparing import prepare
+from nova_spi.serving.preparing.plans import prepare
 from nova_spi.serving import plan_text
 from nova_spi.settings import Settings
 folder, settings = open_folder(sys.argv[1]), Settings.load()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_spi.serving.probing import Prober, Probers, asked_of
+from nova_spi.serving.accepting.probing import Prober, Probers, asked_of
 from nova_spi_runtime.parameters import Parameter
 
 IMAGE = Parameter.from_dict(
@@ -200,7 +200,7 @@ def test_it_is_bounded_and_has_nothing_to_lose(picture, monkeypatch):
 def test_it_ends_with_the_server_however_that_ends(picture, tmp_path):
     program = f"""
 import asyncio, os, signal
-from nova_spi.serving.probing import Prober, asked_of
+from nova_spi.serving.accepting.probing import Prober, asked_of
 from nova_spi_runtime.parameters import Parameter
 async def main():
     prober = Prober()
@@ -240,8 +240,8 @@ def test_a_package_that_is_missing_is_said(picture, tmp_path):
 def test_the_server_itself_loads_no_reader_of_media(picture, tmp_path):
     program = f"""
 import asyncio, json, sys
-from nova_spi.serving.accepting import Acceptor
-from nova_spi.serving.probing import Prober, asked_of
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.probing import Prober, asked_of
 from nova_spi_runtime.parameters import Parameter
 async def main():
     prober = Prober()

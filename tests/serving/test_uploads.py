@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from nova_spi.errors import ExecutionError, InputInvalid, UsageError
 from nova_spi.interface.assembling import Text
-from nova_spi.serving.accepting import Acceptor
-from nova_spi.serving.accepting_files import Intake
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.intake import Intake
+from nova_spi.serving.accepting.uploads import receive
 from nova_spi.serving.plan import Plan, ServedCommand
-from nova_spi.serving.uploads import receive
 from nova_spi_runtime.parameters import Parameter
 
 BOUNDARY = "-----7f3a"
@@ -393,17 +393,17 @@ def test_a_file_in_json_is_bounded_as_any_other(tmp_path):
 def test_data_reads_back_whatever_it_is(content, step, escaped):
     from urllib.parse import quote
 
-    from nova_spi.serving import accepting_data
+    from nova_spi.serving.accepting import data_uris
 
     served = Parameter.from_dict({"name": "doc", "type": "file"})
     text = base64.b64encode(content).decode()
     uris = [f"data:;base64,{quote(text, safe='') if escaped else text}", "data:," + quote(content, safe="")]
-    before, accepting_data._STEP = accepting_data._STEP, step
+    before, data_uris._STEP = data_uris._STEP, step
     try:
         for uri in uris:
-            assert b"".join(accepting_data.opened(served, uri)[1]) == content
+            assert b"".join(data_uris.opened(served, uri)[1]) == content
     finally:
-        accepting_data._STEP = before
+        data_uris._STEP = before
 
 
 def test_a_link_in_the_way_is_not_followed(tmp_path):

@@ -18,10 +18,10 @@ from typing import Any
 from nova_spi.engines.port import Engine
 from nova_spi.errors import NovaSpiError, UsageError
 from nova_spi.progress import Progress
-from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.accepting.inputs import Acceptor
 from nova_spi.serving.calls import Call, Event, Execution
 from nova_spi.serving.plan import Plan, ServedCommand
-from nova_spi.serving.preparing import remove
+from nova_spi.serving.preparing.plans import remove
 from nova_spi.serving.supervisor import Supervisor
 
 Finish = Callable[[Execution], dict[str, Any]]

@@ -270,7 +270,7 @@ def load_folder(
 ) -> Model:
     """`load`, for what has been opened already."""
     from nova_spi.execution.choosing import choose_engine
-    from nova_spi.serving.preparing import prepare
+    from nova_spi.serving.preparing.plans import prepare
 
     chosen = choose_engine(folder, settings, require_isolation, image)
     plan = prepare(

@@ -71,7 +71,7 @@ class Call:
 
     Attributes:
         command: One of the plan's.
-        inputs: A JSON object of all values that are no files, as they came (see `nova_spi.serving.accepting`).
+        inputs: A JSON object of all values that are no files, as they came (see `nova_spi.serving.accepting.inputs`).
         files: The files of each file input that has any.
         timeout_seconds: From the moment that a worker takes it; None is the command's.
         stream: The pieces of a generator are wanted as they come.

@@ -19,7 +19,7 @@ from pathlib import Path
 import uvloop
 
 from nova_spi.errors import NovaSpiError, UsageError
-from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.accepting.inputs import Acceptor
 from nova_spi.serving.announcing import Announcer
 from nova_spi.serving.engines import engine_of
 from nova_spi.serving.http import listening, tokens

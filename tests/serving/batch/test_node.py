@@ -9,7 +9,7 @@ from nova_spi.serving.batch.identity import model_digest
 from nova_spi.serving.batch.node import Node, Shipment, with_visible
 from nova_spi.serving.batch.runner import rebuilt
 from nova_spi.serving.batch.shipping import pack
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing.plans import prepare, remove
 from nova_spi.settings import Settings
 
 

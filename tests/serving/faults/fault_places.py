@@ -12,7 +12,7 @@ from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.engines.process.isolation.levels import why_not
 from nova_spi.project.folder import open_folder
 from nova_spi.serving.plan import Plan, Slot
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing.plans import prepare, remove
 from nova_spi.settings import Settings
 
 PLACES = ("process", "landlock", "sandbox", "image", "docker", "podman")

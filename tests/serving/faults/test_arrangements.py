@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from fault_stage import HANGS, Stage
 
-from nova_spi.serving.preparing_slots import PER_CALL
+from nova_spi.serving.preparing.jobs import PER_CALL
 
 pytestmark = pytest.mark.parametrize("place", ["process", "docker"], indirect=True)
 

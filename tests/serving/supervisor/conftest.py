@@ -16,7 +16,7 @@ from nova_spi.engines.process.engine import ProcessEngine
 from nova_spi.errors import EngineUnavailable
 from nova_spi.project.folder import open_folder
 from nova_spi.serving.calls import Call
-from nova_spi.serving.preparing import prepare
+from nova_spi.serving.preparing.plans import prepare
 from nova_spi.serving.slots import remove
 from nova_spi.serving.supervisor import Supervisor
 from nova_spi.settings import Settings

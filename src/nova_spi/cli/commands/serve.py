@@ -123,7 +123,7 @@ def command(
     """
     _check_installed()
     from nova_spi.serving.http import listening, tokens
-    from nova_spi.serving.preparing import prepare, remove
+    from nova_spi.serving.preparing.plans import prepare, remove
 
     if token_file is not None:
         tokens.read(token_file)

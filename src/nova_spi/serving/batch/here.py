@@ -8,7 +8,7 @@ from nova_spi.execution.choosing import choose_engine
 from nova_spi.progress import Progress
 from nova_spi.serving.batch.local import LocalRunner
 from nova_spi.serving.batch.order import Order
-from nova_spi.serving.preparing import prepare, remove
+from nova_spi.serving.preparing.plans import prepare, remove
 
 if TYPE_CHECKING:
     from nova_spi.interface.compiled import CompiledCommand

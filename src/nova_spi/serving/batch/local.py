@@ -18,7 +18,7 @@ from nova_spi.errors import (
     WorkerUnavailable,
 )
 from nova_spi.execution.removal import remove_tree
-from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.accepting.inputs import Acceptor
 from nova_spi.serving.batch.asking import Ask
 from nova_spi.serving.batch.runner import Answer, CannotGoOn
 from nova_spi.serving.calls import Call, Execution

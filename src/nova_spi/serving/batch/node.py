@@ -131,7 +131,7 @@ class Node:
         from nova_spi.execution.choosing import choose_engine
         from nova_spi.project.folder import open_folder
         from nova_spi.serving.batch.local import LocalRunner
-        from nova_spi.serving.preparing import prepare, remove
+        from nova_spi.serving.preparing.plans import prepare, remove
 
         folder = open_folder(root / shipment.manifest)
         settings = Settings.load(root)

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nova_spi.errors import UsageError
-from nova_spi.serving.accepting_checked import CheckedFiles
-from nova_spi.serving.accepting_files import storing
+from nova_spi.serving.accepting.checked import CheckedFiles
+from nova_spi.serving.accepting.intake import storing
+from nova_spi.serving.accepting.json_bodies import LARGE
+from nova_spi.serving.accepting.uploads import is_form
 from nova_spi.serving.calls import Call, InputFile
 from nova_spi.serving.http.idempotency import digest
 from nova_spi.serving.http.messages import Request
 from nova_spi.serving.http.served import Served
 from nova_spi.serving.http.statuses import MEDIA_TYPE
-from nova_spi.serving.json_bodies import LARGE
 from nova_spi.serving.plan import ServedCommand
-from nova_spi.serving.uploads import is_form
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from nova_spi.serving.http.statuses import NOT_FOUND
 from nova_spi.serving.plan import Plan, ServedCommand
 
 if TYPE_CHECKING:
-    from nova_spi.serving.accepting import Acceptor
+    from nova_spi.serving.accepting.inputs import Acceptor
     from nova_spi.serving.http.idempotency import Keys
 
 

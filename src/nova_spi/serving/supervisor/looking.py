@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from nova_spi.errors import ExecutionError, ExtraMissing
+from nova_spi.serving.accepting.probing import Prober, asked_of
 from nova_spi.serving.calls import OutputFile
 from nova_spi.serving.plan import ServedCommand
-from nova_spi.serving.probing import Prober, asked_of
 from nova_spi.serving.supervisor.answers import invalid_output
 
 

@@ -15,7 +15,7 @@ import json, os, sys
 from nova_spi.engines.select import select
 from nova_spi.project.folder import open_folder
 from nova_spi.serving import plan_text
-from nova_spi.serving.preparing import prepare
+from nova_spi.serving.preparing.plans import prepare
 from nova_spi.settings import Settings
 
 settings = Settings.load()

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from nova_spi.errors import NovaSpiError
-from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.json_bodies import LARGE
 from nova_spi.serving.calls import Call, Event
 from nova_spi.serving.http.events import HEADERS, Reader
 from nova_spi.serving.http.keeping import Kept
@@ -15,7 +16,6 @@ from nova_spi.serving.http.openai.rendering import Rendering, event
 from nova_spi.serving.http.openai.requests import Kind, TextRequest, parse
 from nova_spi.serving.http.openai.text_models import TextModel
 from nova_spi.serving.http.served import Served
-from nova_spi.serving.json_bodies import LARGE
 from nova_spi_runtime.json_text import write_json
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nova_spi.serving.accepting.json_bodies import json_object
 from nova_spi.serving.http.openai.conversations import checked, for_model, last_user_text
 from nova_spi.serving.http.openai.errors import NotAnswerable
 from nova_spi.serving.http.openai.text_models import TextModel
-from nova_spi.serving.json_bodies import json_object
 
 Kind = Literal["chat", "completion"]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nova_spi.errors import InputInvalid, UsageError
+from nova_spi.serving.accepting.json_bodies import json_object
 from nova_spi.serving.http.messages import Headers, Response, too_large
 from nova_spi.serving.http.statuses import MEDIA_TYPE
 from nova_spi.serving.http.v2.datatypes import to_bytes
 from nova_spi.serving.http.v2.tensors import AS_A_FILE, MAX_ELEMENTS, Tensor, from_binary, from_json
-from nova_spi.serving.json_bodies import json_object
 from nova_spi_runtime.json_text import write_json
 
 HEADER_LENGTH = b"inference-header-content-length"

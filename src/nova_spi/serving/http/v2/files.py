@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nova_spi.serving.accepting import Acceptor
-from nova_spi.serving.accepting_files import Intake
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.intake import Intake
 from nova_spi.serving.calls import InputFile
 from nova_spi.serving.plan import Plan, ServedCommand
 

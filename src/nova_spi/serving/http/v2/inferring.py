@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from nova_spi.errors import NovaSpiError, QueueFull
-from nova_spi.serving.accepting import Acceptor
+from nova_spi.serving.accepting.inputs import Acceptor
+from nova_spi.serving.accepting.json_bodies import LARGE
 from nova_spi.serving.calls import Call, Execution
 from nova_spi.serving.http.keeping import Kept
 from nova_spi.serving.http.messages import Request, Response, too_large
@@ -19,7 +20,6 @@ from nova_spi.serving.http.v2.bodies import HEADER_LENGTH, InferRequest, decoded
 from nova_spi.serving.http.v2.files import Contents, folder_for, stored
 from nova_spi.serving.http.v2.models import command_of
 from nova_spi.serving.http.v2.shapes import TensorType, split
-from nova_spi.serving.json_bodies import LARGE
 from nova_spi.serving.plan import ServedCommand
 from nova_spi_runtime.frames import MAX_PAYLOAD
 

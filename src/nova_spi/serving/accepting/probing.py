@@ -1,8 +1,8 @@
 """Files looked into in a process of its own, which a hostile one may crash without harm to the server.
 
-A process (`nova_spi.serving.media_program`) is started when the first file comes, answers one request after the other,
-and ends when it has had nothing to do for a while. Where it dies, the request at hand is refused, and the next
-one has a new process.
+A process (`nova_spi.serving.accepting.media_program`) is started when the first file comes, answers one request
+after the other, and ends when it has had nothing to do for a while. Where it dies, the request at hand is refused,
+and the next one has a new process.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Prober:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def ask(self, parameter: Parameter, request: dict[str, Any], files: int = 1) -> dict[str, Any]:
-        """What `nova_spi.serving.media_program` says of the files of one parameter.
+        """What `nova_spi.serving.accepting.media_program` says of the files of one parameter.
 
         Args:
             parameter: The parameter.
@@ -118,7 +118,7 @@ class Prober:
         await self._end()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "nova_spi.serving.media_program", str(self._seconds_a_file)),
+                *(sys.executable, "-P", "-m", "nova_spi.serving.accepting.media_program", str(self._seconds_a_file)),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,

@@ -20,8 +20,8 @@ from nova_spi.interface.openapi import openapi
 from nova_spi.progress import Progress
 from nova_spi.project.beside import NAME
 from nova_spi.serving.plan import Health, Plan, ServedCommand, Slot
-from nova_spi.serving.preparing_folders import ServerFolder, open_server
-from nova_spi.serving.preparing_slots import Prepared, slots_of
+from nova_spi.serving.preparing.folders import ServerFolder, open_server
+from nova_spi.serving.preparing.jobs import Prepared, slots_of
 from nova_spi.serving.slots import HOLDING
 from nova_spi.serving.slots import remove as remove
 from nova_spi.settings import Settings

@@ -1,4 +1,4 @@
-"""The process that looks into files for a server: ``python -m nova_spi.serving.media_program``.
+"""The process that looks into files for a server: ``python -m nova_spi.serving.accepting.media_program``.
 
 Decoders meet hostile files here, with bounds on memory and time, and nothing to lose: no secrets, no sockets. One line
 of JSON comes for each parameter with files, and one goes back. The end of the input, or an idle parent's silence, ends
@@ -25,7 +25,7 @@ from nova_spi.interface.candidates import Candidate, Findings, find_candidates, 
 from nova_spi.interface.facts import MediaProblem
 from nova_spi.interface.files import ResolvedFiles, check_files
 from nova_spi.interface.media import sniff
-from nova_spi.serving.media_names import made_up
+from nova_spi.serving.accepting.media_names import made_up
 from nova_spi_runtime.parameters import Parameter
 
 MEMORY_BYTES = 3 * 1024**3

@@ -12,16 +12,16 @@ from typing import Any
 
 from nova_spi.errors import InputInvalid
 from nova_spi.interface.binding import bind_values, invalid
-from nova_spi.serving.accepting_beside import in_thread, remove
-from nova_spi.serving.accepting_checked import CheckedFiles, plain_paths, strangers
-from nova_spi.serving.accepting_data import take_in
-from nova_spi.serving.accepting_files import Intake
-from nova_spi.serving.accepting_words import problems_of, told
+from nova_spi.serving.accepting.beside import in_thread, remove
+from nova_spi.serving.accepting.checked import CheckedFiles, plain_paths, strangers
+from nova_spi.serving.accepting.data_uris import take_in
+from nova_spi.serving.accepting.intake import Intake
+from nova_spi.serving.accepting.json_bodies import LARGE, json_object
+from nova_spi.serving.accepting.probing import Probers, asked_of
+from nova_spi.serving.accepting.uploads import receive
+from nova_spi.serving.accepting.words import problems_of, told
 from nova_spi.serving.calls import InputFile
-from nova_spi.serving.json_bodies import LARGE, json_object
 from nova_spi.serving.plan import Plan, ServedCommand
-from nova_spi.serving.probing import Probers, asked_of
-from nova_spi.serving.uploads import receive
 from nova_spi_runtime.json_text import write_json
 from nova_spi_runtime.problems import Problem, ValueInvalid
 from nova_spi_runtime.reading import reader

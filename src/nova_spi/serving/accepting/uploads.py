@@ -13,8 +13,8 @@ from typing import Any
 
 from nova_spi.errors import ExtraMissing, UsageError
 from nova_spi.interface.assembling import Text
-from nova_spi.serving.accepting_beside import in_thread, remove
-from nova_spi.serving.accepting_files import TOO_LARGE, Intake
+from nova_spi.serving.accepting.beside import in_thread, remove
+from nova_spi.serving.accepting.intake import TOO_LARGE, Intake
 from nova_spi.serving.calls import InputFile
 from nova_spi.serving.plan import ServedCommand
 from nova_spi_runtime.json_text import JsonInvalid, parse_json

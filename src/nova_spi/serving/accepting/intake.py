@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nova_spi.errors import ExecutionError, UsageError
 from nova_spi.execution.failures import of_system
+from nova_spi.serving.accepting.media_names import safe_name, unlike
 from nova_spi.serving.calls import InputFile
-from nova_spi.serving.media_names import safe_name, unlike
 from nova_spi.serving.plan import ServedCommand
 from nova_spi_runtime.parameters import Parameter
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nova_spi.errors import UsageError
-from nova_spi.serving.accepting_beside import without_collections
+from nova_spi.serving.accepting.beside import without_collections
 from nova_spi_runtime.json_text import JsonInvalid, parse_json
 
 LARGE = 256 * 1024

@@ -12,7 +12,7 @@ from nova_spi.execution.places import RunFolder
 from nova_spi.execution.request import Request
 from nova_spi.interface.binding import BoundInputs
 from nova_spi.serving.plan import Slot
-from nova_spi.serving.preparing_folders import ServerFolder
+from nova_spi.serving.preparing.folders import ServerFolder
 from nova_spi_runtime import frames
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
-from nova_spi.serving.accepting_files import MAX_FILES, Intake
-from nova_spi.serving.media_names import EXTENSIONS
+from nova_spi.serving.accepting.intake import MAX_FILES, Intake
+from nova_spi.serving.accepting.media_names import EXTENSIONS
 from nova_spi_runtime.media_types import canonical
 from nova_spi_runtime.parameters import Parameter
 from nova_spi_runtime.patterns import matches
@@ -34,7 +34,7 @@ def take_in(parameter: Parameter, value: Any, intake: Intake) -> list[Problem]:
     """Writes the file or the files that a JSON value holds, and says what is wrong with it.
 
     Raises:
-        UsageError, ExecutionError: As `Intake.begin` and `nova_spi.serving.accepting_files.Incoming.write`.
+        UsageError, ExecutionError: As `Intake.begin` and `nova_spi.serving.accepting.intake.Incoming.write`.
     """
     several = isinstance(value, list)
     values = value if several else [value]

@@ -26,7 +26,7 @@ class CheckedFiles(dict[str, tuple[InputFile, ...]]):
     def take(
         self, parameter: Parameter, answer: Mapping[str, Any], problems: list[Problem], ours: Mapping[str, bool]
     ) -> None:
-        """Takes in what `nova_spi.serving.media_program` says of one input."""
+        """Takes in what `nova_spi.serving.accepting.media_program` says of one input."""
         files = [InputFile(Path(each["path"]), each["name"], ours.get(each["path"], False)) for each in answer["files"]]
         if files:
             self[parameter.name] = tuple(files)
