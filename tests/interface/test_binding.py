@@ -266,7 +266,7 @@ def test_at_file_reads_text_within_bounds(tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Grüße\n", encoding="utf-8-sig")
     assert expand_at_file("@prompt.txt", tmp_path) == "Grüße\n"
     assert expand_at_file("plain", tmp_path) == "plain"
-    assert expand_at_file("handle", tmp_path) == "@handle"
+    assert expand_at_file("@@handle", tmp_path) == "@handle"
     assert expand_at_file("@", tmp_path) == "@"
 
 

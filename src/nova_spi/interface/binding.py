@@ -217,7 +217,7 @@ def _sentence(command: Takes, problems: list[Problem]) -> str:
 
 
 def expand_at_file(text: str, base: Path) -> str:
-    """The content of a file for ``@PATH``; ``...`` is the text with one ``@``; anything else stays as it is.
+    """The content of a file for ``@PATH``; ``@@...`` is the text with one ``@``; anything else stays as it is.
 
     Args:
         text: The value as it was typed.
@@ -226,8 +226,8 @@ def expand_at_file(text: str, base: Path) -> str:
     Raises:
         InputInvalid: The file cannot be read, is over 16 MiB, or is not UTF-8.
     """
-    if text.startswith("") or not text.startswith("@") or text == "@":
-        return text[1:] if text.startswith("") else text
+    if text.startswith("@@") or not text.startswith("@") or text == "@":
+        return text[1:] if text.startswith("@@") else text
     path = base / text[1:]
     try:
         if not path.is_file():
