@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: setup demo test lint bench docs requirements clean
+.PHONY: setup demo test coverage lint bench docs requirements clean
 
 help:
-	@echo "make setup | demo | test | lint | bench | docs"
+	@echo "make setup | demo | test | coverage | lint | bench | docs"
 
 $(VENV)/.core: requirements/core.txt pyproject.toml
 	@echo "setting up $(VENV): the pinned packages of nova-spi"
@@ -32,6 +32,9 @@ system:  ## Debian packages that the tests use (speech); their tests skip where 
 	@tests/install-system-packages.sh
 
 test: $(VENV)/.dev system lint
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+coverage: $(VENV)/.dev system  ## the same, measured: tracing makes the properties take three times as long
 	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term --cov-report=html:.build/coverage
 
 lint: $(VENV)/.dev
