@@ -100,7 +100,7 @@ class Shared:
         task = self._task = self._loop.create_task(_wait(awaitable))
         try:
             return self._loop.run_until_complete(task)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             if not task.done():
                 # The loop was interrupted from outside. What was going on must not go on during the next call.
                 task.cancel()

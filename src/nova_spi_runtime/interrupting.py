@@ -103,7 +103,7 @@ class Interruption:
                 self._end()
             result = function(*arguments)
             self.current = 0
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self.current = 0
             raise
         return result

@@ -99,7 +99,7 @@ def write_atomically(path: str, text: str) -> None:
         with open(beside, "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(beside, path)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         remove(beside)
         raise
 

@@ -134,7 +134,7 @@ def _make(layout: "Layout", manifest: "Manifest", place: Path, below: str, progr
         if not below:
             _add_places(draft)
         draft.rename(place)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         shutil.rmtree(draft, ignore_errors=True)
         raise
 

@@ -97,7 +97,7 @@ def held_folder(prefix: str, base: Path) -> tuple[Path, int]:
     try:
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         remove_tree(folder)
         raise
     return folder, lock

@@ -136,7 +136,7 @@ class _Start:
         environment = self._engine.provide(Recipe(request.folder.root, image=image), request.progress)
         try:
             return services.find(self._started(image, environment))
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             remove_tree(self._private / VALUES)
             raise
 

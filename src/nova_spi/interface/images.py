@@ -58,7 +58,7 @@ def read_image(stream: BinaryIO, mime: str, frame: Frame, limits: ProbeLimits) -
             raise
         except (Image.DecompressionBombError, MemoryError) as error:
             raise MediaProblem("bomb", f"is a decompression bomb: {error or 'it fills the memory'}") from error
-        except Exception as error:
+        except Exception as error:  # a decoder raises what it likes at hostile bytes
             raise _told(error) from error
 
 

@@ -66,7 +66,7 @@ class Collecting:
                 if values.get(parameter.name) is not None:
                     files[parameter.name] = tuple(self._take_all(parameter, values[parameter.name]))
                     plain[parameter.name] = [file.name for file in files[parameter.name]]
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             remove_tree(self._target)
             raise
         if self._problems:

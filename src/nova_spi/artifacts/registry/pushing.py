@@ -182,7 +182,7 @@ class _Push:
 def _halting(halt: threading.Event) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         halt.set()
         raise
 

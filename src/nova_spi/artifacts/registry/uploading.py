@@ -93,7 +93,7 @@ class Upload:
                     raise self._given_up(broken) from broken
                 if self._stop.wait(pause_before(failed - 1, self._registry.backoff_seconds, broken)):
                     raise RunCancelled("The push was cancelled.")
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self._withdraw()
             raise
         self._moved(self._descriptor.size)

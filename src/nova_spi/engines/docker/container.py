@@ -200,7 +200,7 @@ class Container:
             said = inspected(self._api, self.flags.name)
             process = Process.of(int(said["State"].get("Pid") or 0), said["Id"])
             self._check()
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             close(stream)
             raise
         return Begun(said["Id"], stream, process)

@@ -165,7 +165,7 @@ def _make(folder: Path, interpreter: Interpreter, snapshot: requirements.Snapsho
         draft = folder / f"{_COMPLETE}.draft"
         draft.write_text(json.dumps(said), encoding="utf-8")
         draft.replace(folder / _COMPLETE)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         _remove(folder)
         raise
 

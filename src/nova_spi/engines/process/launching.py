@@ -70,7 +70,7 @@ class Launch:
         _widen(self.log)
         try:
             self._send(_request(job, program, level, list(groups), channel))
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self.close()
             raise
 

@@ -53,7 +53,7 @@ def _try(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         os.close(descriptor)
         raise
     os.close(descriptor)

@@ -44,12 +44,12 @@ class Running:
         self._group = Group(job.limits)
         try:
             self._log = Log(job.log, job.limits.log_bytes, progress)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self._group.remove()
             raise
         try:
             self._launch = Launch(job, level, self._group.words)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self._log.close()
             self._group.remove()
             raise

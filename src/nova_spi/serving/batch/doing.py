@@ -135,7 +135,7 @@ class _Batch:
             state.write(journal, "running")
             if not journal.complete:
                 ended = self._work(items, facts.count, asking, journal, state)
-        except BaseException as error:
+        except BaseException as error:  # also Ctrl-C: put in order, and raised again
             state.spent(time.monotonic() - began)
             with suppress(OSError):  # the disk may be full; the journal has it all
                 state.write(journal, "stopped", error if isinstance(error, NovaSpiError) else None)

@@ -94,7 +94,7 @@ def prepare(
         count = _count(request, workers)
         slots = slots_of(prepared, count) if prepared is not None else ()
         plan = _plan(prepared.request if prepared is not None else with_image(request), server, slots)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: put in order, and raised again
         server.remove()
         raise
     HOLDING[plan.folder] = server

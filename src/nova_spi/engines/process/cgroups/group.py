@@ -50,7 +50,7 @@ class Group:
                 why=f"{error.strerror}: {error.filename}",
                 mend="Try again; if it stays so, look whether that folder still is what it was.",
             ) from error
-        except BaseException:
+        except BaseException:  # also Ctrl-C: put in order, and raised again
             self.remove()
             raise
 
