@@ -1,6 +1,7 @@
 """Bytes that would cost the server more than they cost whoever sends them."""
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,10 @@ def test_requests_that_wait_for_their_turn_are_bounded(server):
     for _ in range(10):
         with server.connect() as raw:
             send_until_it_ends(raw, GET * 5000, len(GET) * 5000)
-            raw.socket.shutdown(socket.SHUT_WR)
-            try:
+            with suppress(OSError):  # the server may have hung up already
+                raw.socket.shutdown(socket.SHUT_WR)
                 while raw.socket.recv(1 << 20):
                     pass
-            except ConnectionResetError:
-                pass
     assert resident(server) - before < 50 * 1024 * 1024  # it was 150
 
 
