@@ -88,7 +88,10 @@ def model_error(exception: BaseException) -> SPIError:
 
 
 def trimmed(exception: BaseException) -> str:
-    """The traceback of an exception as text, without the frames of the runtime and of Python's import."""
+    """The traceback of an exception as text, without the frames of the runtime and of Python's import.
+
+    Files of the project are named as they are in it: the folder that it runs in, a copy, is nobody's business.
+    """
     from traceback import TracebackException
 
     whole = TracebackException(type(exception), exception, exception.__traceback__)
@@ -108,7 +111,16 @@ def _trim(whole: TracebackException) -> None:
             continue
         seen.add(id(each))
         each.stack[:] = [frame for frame in each.stack if not _is_ours(frame.filename)]
+        for part in (*each.stack, each):
+            # The lines of the source have been read by now, and only a SyntaxError has a name of its own.
+            if isinstance(getattr(part, "filename", None), str):
+                part.filename = _in_project(part.filename)
         waiting += [each.__cause__, each.__context__, *(getattr(each, "exceptions", None) or ())]
+
+
+def _in_project(filename: str) -> str:
+    work_dir = os.environ.get("SPI_WORK_DIR", "").rstrip(os.sep) + os.sep
+    return filename[len(work_dir) :] if filename.startswith(work_dir) and work_dir != os.sep else filename
 
 
 def _is_ours(filename: str) -> bool:

@@ -20,10 +20,11 @@ def failed(project, ended, code, message) -> dict:
 
 def test_an_exception_is_a_model_error_with_its_own_frames(project):
     project.callable("def inner():\n    raise ValueError('bad\\nnews')\ndef predict():\n    inner()\n", outputs=[TEXT])
-    ended = project.command()
+    ended = project.command(SPI_WORK_DIR=str(project.root))
     error = failed(project, ended, "model.error", "ValueError: bad news")
-    assert 'model.py", line 4, in predict' in error["traceback"]
+    assert 'File "model.py", line 4, in predict\n    inner()\n' in error["traceback"]
     assert "nova_spi_runtime" not in error["traceback"] + ended.stderr
+    assert str(project.root) not in error["traceback"]
 
 
 def test_chained_exceptions_keep_the_models_frames_only(project):
@@ -35,9 +36,20 @@ def predict():
         raise RuntimeError("chained") from cause
 """
     project.callable(code, outputs=[TEXT])
-    error = failed(project, project.command(), "model.error", "RuntimeError: chained")
+    error = failed(project, project.command(SPI_WORK_DIR=str(project.root)), "model.error", "RuntimeError: chained")
     assert "not_there_at_all" in error["traceback"]
     assert "importlib" not in error["traceback"]
+    assert error["traceback"].count('File "model.py", line') == 2
+
+
+def test_a_file_that_is_no_python_is_named_as_it_is_in_the_project(project):
+    (project.root / "parts").mkdir()
+    (project.root / "parts" / "__init__.py").write_text("def (:\n")
+    project.callable("import parts\npredict = 3\n", outputs=[TEXT])
+    error = failed(project, project.command(SPI_WORK_DIR=str(project.root)), "model.error", "SyntaxError")
+    assert 'File "model.py", line 1, in <module>\n    import parts\n' in error["traceback"]
+    assert 'File "parts/__init__.py", line 1\n    def (:\n' in error["traceback"]
+    assert str(project.root) not in error["traceback"]
 
 
 @pytest.mark.parametrize(

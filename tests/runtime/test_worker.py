@@ -42,8 +42,9 @@ def test_the_frames_of_a_call_and_of_an_error(served):
     assert (kind, answered) == ("E", number)
     assert set(error) == ERROR
     assert (error["code"], error["message"], error["problems"]) == ("model.error", "ValueError: no", [])
-    assert "raise ValueError(word)" in error["traceback"]
+    assert 'File "model.py", line 2, in predict\n    raise ValueError(word)\n' in error["traceback"]
     assert "nova_spi_runtime" not in error["traceback"]
+    worker.said('File "model.py", line 2, in predict')
     worker.said("ValueError: no")
 
 

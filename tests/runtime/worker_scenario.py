@@ -104,6 +104,7 @@ for variables in ({}, {"SPI_WORKER_PROCESS_PER_CALL": "1"}):
         worker.ask("raise")
         error = worker.receive()[1]
         assert (error["code"], error["message"]) == ("model.error", "ValueError: own"), error
+        assert 'File "model.py", line 13, in predict\n    raise ValueError("own")\n' in error["traceback"]
         worker.ask("hi", "talk")
         assert worker.receive() == (b"G", {"fraction": 0.5, "message": ""})
         assert [worker.receive() for _ in "hi"] == [(b"P", {"text": "h"}), (b"P", {"text": "i"})]
