@@ -24,6 +24,15 @@ def test_a_program_reads_one_line_for_each_thing_that_happened(capfd):
     assert json.loads(line)["error"]["message"] == FORGED
 
 
+def test_a_line_of_a_model_says_whose_it_is(capfd):
+    Announcer(machine=False, silent=False).log("worker 1", "50%\x1b[2K")
+    Announcer(machine=True, silent=False).log("worker 1", "50%\x1b[2K")
+    Announcer(machine=False, silent=True).log("worker 1", "50%")
+    found = capfd.readouterr()
+    assert found.err == "worker 1 | 50%\\x1b[2K\n"
+    assert json.loads(found.out) == {"schema_version": "1", "event": "log", "from": "worker 1", "text": "50%\x1b[2K"}
+
+
 @pytest.mark.parametrize("silent", [True, False])
 def test_errors_are_told_even_where_little_is(capfd, silent):
     announcer = Announcer(machine=False, silent=silent)

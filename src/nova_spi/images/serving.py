@@ -67,7 +67,7 @@ def server_entries(python: PythonFacts) -> Iterator[Entry]:
 
 def serving_words(work_dir: str) -> tuple[str, ...]:
     """The image's entry point; what its caller adds are further options of ``nova-spi serve``."""
-    return (f"/{PLACE}/bin/nova-spi", "serve", "--in-place", work_dir, "--host", "0.0.0.0", "--port", str(PORT))  # noqa: S104  # inside a container; with a token
+    return (f"/{PLACE}/bin/nova-spi", "serve", "-v", "--in-place", work_dir, "--host", "0.0.0.0", "--port", str(PORT))  # noqa: S104  # inside a container; with a token
 
 
 def check_python(python: PythonFacts) -> None:

@@ -12,15 +12,15 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvloop
 
 from nova_spi.errors import NovaSpiError, UsageError
 from nova_spi.serving.accepting.inputs import Acceptor
-from nova_spi.serving.announcing import Announcer
+from nova_spi.serving.announcing import Announcer, at_once
 from nova_spi.serving.engines import engine_of
 from nova_spi.serving.http import listening, tokens
 from nova_spi.serving.http.app import App
@@ -32,6 +32,7 @@ from nova_spi.serving.http.metrics import Metrics
 from nova_spi.serving.http.served import Limits, Served
 from nova_spi.serving.plan import Plan
 from nova_spi.serving.plan_text import read
+from nova_spi.serving.showing import LogShown
 from nova_spi.serving.slots import remove
 from nova_spi.serving.supervisor import Supervisor
 
@@ -53,6 +54,7 @@ class Serving:
         limits: What callers may use.
         drain_seconds: What calls that were taken up get at the end; None is as long as the slowest command may take.
         announcer: Says what happens.
+        shown: See `Supervisor.shown`.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Serving:
         limits: Limits,
         drain_seconds: float | None,
         announcer: Announcer,
+        shown: Callable[[str, bytes], None] | None,
     ) -> None:
         self._plan = plan
         self._listener = listener
@@ -71,6 +74,7 @@ class Serving:
         longest = max(command.timeout_seconds for command in plan.commands.values())
         self._drain_seconds = longest + plan.grace_seconds if drain_seconds is None else drain_seconds
         self._supervisor = Supervisor(plan, engine_of(plan))
+        self._supervisor.shown = shown
         self._acceptor = Acceptor(plan, max_file_bytes=limits.file_bytes)
         executions, keys = Executions(plan.store), Keys()
         executions.on_forget.append(keys.forget)
@@ -183,10 +187,28 @@ def _serve(plan: Plan, said: argparse.Namespace, announcer: Announcer) -> int:
     if token is not None and token.readable:
         announcer.warn(f"Others can read {token.path}: chmod 600 {token.path}")
     limits = Limits(body_bytes=said.max_body_size, file_bytes=said.max_file_size)
-    with _listener(said) as opened, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        _listener(said) as opened,
+        _log(said, announcer) as shown,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # the runner would cancel everything at Ctrl-C
-        return runner.run(Serving(plan, opened, token, limits, said.drain_timeout, announcer).run())
+        return runner.run(Serving(plan, opened, token, limits, said.drain_timeout, announcer, shown).run())
+
+
+@contextmanager
+def _log(said: argparse.Namespace, announcer: Announcer) -> Iterator[Callable[[str, bytes], None] | None]:
+    if not said.show_log or said.silent:
+        yield None
+        return
+    log = LogShown(announcer.log)
+    announcer.speak = log.say
+    try:
+        yield log.write
+    finally:
+        announcer.speak = at_once
+        log.close()
 
 
 def _listener(said: argparse.Namespace) -> socket.socket:
@@ -214,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drain-timeout", type=float, help="seconds")
     parser.add_argument("--output-format", choices=("text", "json"), default="text")
     parser.add_argument("--silent", action="store_true")
+    parser.add_argument("--show-log", action="store_true", help="what the model writes, as it comes")
     return parser
 
 

@@ -88,10 +88,10 @@ class Served:
     def changed(self, **settings):
         return Served(replace(self.plan, **settings), self.engine)
 
-    def run(self, scenario, runner=asyncio.run):
+    def run(self, scenario, runner=asyncio.run, shown=None):
         """Runs ``scenario(supervisor)`` with a supervisor that has been started; afterwards nothing of it is left."""
         before = threads(), descriptors(), children()
-        runner(self._run(scenario))
+        runner(self._run(scenario, shown))
         until = time.monotonic() + 5
         while threads() - before[0] and time.monotonic() < until:
             time.sleep(0.01)  # asyncio's own that waits for a process has heard of its end, and ends
@@ -100,13 +100,14 @@ class Served:
         assert children() - before[2] == set()
         assert _processes_of(self.plan) == []
 
-    async def _run(self, scenario):
-        async with self.supervising() as supervisor:
+    async def _run(self, scenario, shown):
+        async with self.supervising(shown) as supervisor:
             await scenario(supervisor)
 
     @asynccontextmanager
-    async def supervising(self):
+    async def supervising(self, shown=None):
         supervisor = Asked(self.plan, self.engine)
+        supervisor.shown = shown
         await supervisor.start()
         try:
             yield supervisor

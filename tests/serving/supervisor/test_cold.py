@@ -129,8 +129,12 @@ def test_a_program_has_the_secrets_that_the_server_was_given_and_they_stand_in_n
         execution = await supervisor.ask(inputs=b"{}")
         assert execution.value() == {"length": 19}
         assert execution.log.text() == "the token is [secret TOKEN]\n"
+        assert b"".join(chunk for _, chunk in shown) == b"the token is [secret TOKEN]\n"
+        assert {source for source, _ in shown} == {"run"}
 
-    serve(source, manifest, secrets={"TOKEN": "the-token-of-a-test"}).run(scenario)
+    shown = []
+    served = serve(source, manifest, secrets={"TOKEN": "the-token-of-a-test"})
+    served.run(scenario, shown=lambda *what: shown.append(what))
 
 
 def test_warm_and_cold_commands_are_served_side_by_side(serve):

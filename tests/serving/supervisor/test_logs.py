@@ -149,9 +149,13 @@ def test_the_values_of_secrets_are_taken_out_of_logs_and_errors(serve):
         inputs = b'{"prompt": "%b", "key": "a-key-of-the-caller"}'
         execution = await supervisor.ask(inputs=inputs % b"fine")
         assert execution.log.text() == "[secret TOKEN] [secret key]\n"
+        assert b"".join(chunk for _, chunk in shown) == b"[secret TOKEN] [secret key]\n"
+        assert {source for source, _ in shown} == {"worker 0"}
         execution = await supervisor.ask(inputs=inputs % b"fail")
         assert execution.error.message == "ValueError: not [secret TOKEN] and not [secret key]"
         for secret in ("the-token-of-a-test", "a-key-of-the-caller"):
             assert secret not in str(execution.error.to_dict())
 
-    serve(source, manifest, secrets={"TOKEN": "the-token-of-a-test"}).run(scenario)
+    shown = []
+    served = serve(source, manifest, secrets={"TOKEN": "the-token-of-a-test"})
+    served.run(scenario, shown=lambda *what: shown.append(what))

@@ -149,6 +149,7 @@ def command(
         options += ["--token-file", str(token_file.absolute())] if token_file is not None else []
         options += ["--drain-timeout", str(drain_timeout)] if drain_timeout is not None else []
         options += ["--silent"] if state.silent else []
+        options += ["--show-log"] if state.verbosity else []
         try:
             _become(plan, bound, options)
         except BaseException:  # whatever kept us from becoming the server: what was prepared goes

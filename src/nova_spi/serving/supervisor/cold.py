@@ -40,6 +40,7 @@ class Crew(Protocol):
     plan: Plan
     engine: Engine
     secrets: Mapping[str, str]
+    shown: Callable[[str, bytes], None] | None
 
     def ended(self, execution: Execution) -> None:
         """An execution has come to its end."""
@@ -212,6 +213,8 @@ class _Run:
         if self._closed:
             return
         self.execution.log.write(chunk)
+        if self._crew.shown is not None:
+            self._crew.shown(self.execution.call.command, chunk)
         if self.execution.watchers and not self.execution.ended:
             self._telling = self._telling or Telling(self.execution, self._crew.loop)
             self._telling.log(chunk)

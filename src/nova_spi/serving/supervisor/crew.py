@@ -47,6 +47,7 @@ class Crew(House, Protocol):
 
     engine: Engine
     secrets: Mapping[str, str]
+    shown: Callable[[str, bytes], None] | None
 
     def free(self, worker: "Worker") -> None:
         """It can take a call."""
@@ -69,6 +70,7 @@ class Post(House, Protocol):
     """The worker whose turn it is."""
 
     slot: Slot
+    shown: Callable[[bytes], None] | None
 
     def send(self, kind: bytes, number: int, *pieces: bytes) -> None:
         """Sends it a frame."""

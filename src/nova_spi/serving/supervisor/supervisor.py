@@ -51,6 +51,8 @@ class Supervisor:
         counters: ``restarts_total``, ``calls_total``, ``refused_total`` since the start.
         on_end: Is called with every execution at its end.
         warnings: What should be known of the model and does not stop it.
+        shown: Is given what models write, as it comes and without secrets, and the name of the worker, or of the
+            command that is no worker's; None where nobody wants it. Set it before the start.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -62,6 +64,7 @@ class Supervisor:
         self.counters = {"restarts_total": 0, "calls_total": 0, "refused_total": 0}
         self.on_end: list[Callable[[Execution], None]] = []
         self.warnings: list[str] = []
+        self.shown: Callable[[str, bytes], None] | None = None
         self._served = {name: Served(command) for name, command in plan.commands.items()}
         self._waiting = Waiting(plan.queue_size, plan.max_batch_size, plan.max_batch_delay_seconds)
         self._workers: list[Worker] = []

@@ -63,7 +63,7 @@ class Turn:
         self._has_files = any(execution.call.files for execution in executions)
         self._deadlines: list[float] = []
         self._dropped = False
-        self._voice = Voice(executions, post.loop)
+        self._voice = Voice(executions, post.loop, post.shown)
         self._working: asyncio.Task[None] | None = None
 
     def begin(self) -> None:

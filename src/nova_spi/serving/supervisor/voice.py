@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nova_spi.errors import ExecutionError
 from nova_spi.execution.secrets import Scrubber
@@ -18,17 +18,24 @@ class Voice:
     Args:
         executions: Who hears it; their log is one.
         loop: The supervisor's.
+        shown: Is given the log too, whoever else hears it.
 
     Attributes:
         scrubber: Takes secrets out of it; None where there are none.
     """
 
-    __slots__ = ("_executions", "_loop", "_piece_bytes", "_tellings", "scrubber")
+    __slots__ = ("_executions", "_loop", "_piece_bytes", "_shown", "_tellings", "scrubber")
 
-    def __init__(self, executions: Sequence[Execution], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        executions: Sequence[Execution],
+        loop: asyncio.AbstractEventLoop,
+        shown: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.scrubber: Scrubber | None = None
         self._executions = executions
         self._loop = loop
+        self._shown = shown
         self._piece_bytes = 0
         self._tellings: dict[Execution, Telling] | None = None
 
@@ -81,6 +88,8 @@ class Voice:
         if not chunk:
             return
         self._executions[0].log.write(chunk)
+        if self._shown is not None:
+            self._shown(chunk)
         for execution in self._executions:
             if execution.watchers and not execution.ended:
                 self._telling(execution).log(chunk)

@@ -19,6 +19,7 @@ each time.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 from nova_spi.engines.port import Outcome
@@ -72,6 +73,9 @@ class Worker:
         self.batch: frozenset[str] = frozenset()
         self.log = CallLog()
         self.slot = slot
+        self.shown: Callable[[bytes], None] | None = None
+        if crew.shown is not None:
+            self.shown = partial(crew.shown, f"worker {crew.plan.slots.index(slot)}")
         self.plan = crew.plan
         self.loop = crew.loop
         self.give_back = crew.give_back
@@ -166,7 +170,7 @@ class Worker:
         if turn is not None and turn.sent and not turn.answered:
             turn.wrote(chunk)
         else:
-            self.log.write(chunk if self._scrubber is None else self._scrubber.feed(chunk))
+            self._log(chunk if self._scrubber is None else self._scrubber.feed(chunk))
 
     def over(self, outcome: Outcome | BaseException) -> None:
         """Nothing of it is running any more."""
@@ -211,8 +215,13 @@ class Worker:
     def scrubber(self, hidden: Mapping[str, str]) -> Scrubber | None:
         """What takes secrets out of what is written from now on."""
         if self._scrubber is not None:
-            self.log.write(self._scrubber.rest())
+            self._log(self._scrubber.rest())
         return Scrubber({**self._crew.secrets, **hidden}) if hidden else self._scrubber
+
+    def _log(self, chunk: bytes) -> None:
+        self.log.write(chunk)
+        if self.shown is not None:
+            self.shown(chunk)
 
     def nobody_waits(self, turn: Turn) -> None:
         """What it is doing is to be ended: at first by asking, after a moment of grace with all of it."""
