@@ -104,8 +104,11 @@ def test_a_disk_that_fills_fast_is_looked_at_sooner(tmp_path):
     watch.step()
     assert watch._walk is None
     watch._walk, watch._free = iter([(0, 1)] * 10**6), 10**18
+    paused, pause = [], watch._pause
+    watch._pause = lambda *cost, **how: paused.append(how["urgent"]) or pause(*cost, **how)
     watch.step()
-    assert watch.due - time.monotonic() < disk.STEP_SECONDS / disk.SHARE
+    assert paused == [True]
+    assert pause(0.01, whole=False, urgent=True) < pause(0.01, whole=False, urgent=False)
 
 
 def test_a_program_that_lives_for_long_is_walked_less_often_unless_its_disk_fills(tmp_path):
