@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,12 +90,17 @@ def _give_content(folder: int, owner: int, depth: int) -> None:
     with os.scandir(folder) as entries:
         found = list(entries)
     for entry in found:
-        status = entry.stat(follow_symlinks=False)
-        if stat.S_ISDIR(status.st_mode):
-            if depth:
-                _give_folder(folder, entry.name, owner, depth - 1)
-        elif status.st_nlink == 1:
-            os.chown(entry.name, owner, owner, dir_fd=folder, follow_symlinks=False)
+        with suppress(FileNotFoundError):  # what has gone meanwhile needs no owner
+            _give_entry(folder, entry, owner, depth)
+
+
+def _give_entry(folder: int, entry: "os.DirEntry[str]", owner: int, depth: int) -> None:
+    status = entry.stat(follow_symlinks=False)
+    if stat.S_ISDIR(status.st_mode):
+        if depth:
+            _give_folder(folder, entry.name, owner, depth - 1)
+    elif status.st_nlink == 1:
+        os.chown(entry.name, owner, owner, dir_fd=folder, follow_symlinks=False)
 
 
 def _give_folder(above: int, name: str, owner: int, depth: int) -> None:
