@@ -106,6 +106,7 @@ def take_memory(mark):
 def take_memory_in_a_child(mark):
     child = left_behind(mark, lambda: take_memory(mark))
     os.waitpid(child, 0)
+    time.sleep(2)  # a model that answers at once, as if nothing had been, may be quicker than the news of its limit
 
 
 def fill_one_file(mark):
